@@ -1,0 +1,39 @@
+"""Connections to PostgreSQL: one bounded pool a process, every wait with a limit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg_pool import AsyncConnectionPool
+
+Pool = AsyncConnectionPool[Any]
+
+ACQUIRE_SECONDS = 10
+CONNECT_SECONDS = 5
+STATEMENT_MS = 60_000
+
+
+@asynccontextmanager
+async def open_pool(url: str, connections: int) -> AsyncIterator[Pool]:
+    """A pool of autocommit connections; statements and waits for a connection end by themselves."""
+    pool: Pool = AsyncConnectionPool(
+        url,
+        min_size=2,
+        max_size=connections,
+        timeout=ACQUIRE_SECONDS,
+        max_idle=60,
+        open=False,
+        check=None,
+        kwargs={
+            "autocommit": True,
+            "connect_timeout": CONNECT_SECONDS,
+            "options": f"-c statement_timeout={STATEMENT_MS}",
+        },
+    )
+    await pool.open(wait=True, timeout=ACQUIRE_SECONDS)
+    try:
+        yield pool
+    finally:
+        await pool.close(timeout=5)

@@ -1,0 +1,250 @@
+"""The event log in PostgreSQL: concurrent commands meet at a shard and are appended by one call, loads likewise."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import orjson
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from chassis.errors import Unavailable
+from chassis.log import Append, Appended, Connection, Refused, Repeated, Result, check, shard_of
+from chassis.log import CommandKey as Key
+from contracts.envelope import Metadata, Record
+from contracts.ids import Position
+
+GROUP_COMMANDS = 256
+GROUP_EVENTS = 2_000
+WAITING = 20_000
+LOADERS = 3
+LOADED_STREAMS = 500
+CONNECT_SECONDS = 10
+
+APPEND = """
+SELECT status, last_sequence, stream_version FROM append_events(
+    %b::smallint, %b::text[], %b::integer[], %b::integer[], %b::timestamptz[], %b::text[], %b::text[],
+    %b::integer[], %b::integer[], %b::text[], %b::text[], %b::bytea[])
+"""
+COLUMNS = "shard, sequence, stream, version, type, time, metadata, data"
+LOAD = f"SELECT {COLUMNS} FROM events WHERE stream = ANY(%b::text[]) ORDER BY stream, version"  # noqa: S608
+READ = f"SELECT {COLUMNS} FROM events WHERE shard = %b AND sequence > %b ORDER BY sequence LIMIT %b"  # noqa: S608
+COMMAND = """
+SELECT key, fingerprint, stream, first_version, last_version, shard, sequence FROM commands WHERE key = %b
+"""
+
+
+@dataclass
+class _Waiting:
+    """Commands of one shard that wait for the call under way to end."""
+
+    queue: deque[tuple[Append, asyncio.Future[Result]]] = field(default_factory=deque)
+    draining: bool = False
+
+
+class PostgresLog:
+    """The event log of one service; its tables are found by the role's search_path."""
+
+    def __init__(self, service: str, pool: AsyncConnectionPool[Any], shards: int) -> None:
+        self.service = service
+        self.shards = shards
+        self.appended: Callable[[], None] = lambda: None
+        self._pool = pool
+        self._waiting = [_Waiting() for _ in range(shards)]
+        self._loads: deque[tuple[Sequence[str], asyncio.Future[dict[str, list[Record]]]]] = deque()
+        self._loaders = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def connect(cls, service: str, pool: AsyncConnectionPool[Any]) -> PostgresLog:
+        """Opens the log with as many shards as it was created with."""
+        async with pool.connection(CONNECT_SECONDS) as connection:
+            row = await (await connection.execute("SELECT count(*) FROM heads")).fetchone()
+        return cls(service, pool, row[0] if row else 0)
+
+    async def append(self, append: Append) -> Result:
+        check(append)
+        waiting = self._waiting[shard_of(append.stream, self.shards)]
+        if len(waiting.queue) >= WAITING:
+            raise Unavailable(f"more than {WAITING} commands wait for the event log")
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        waiting.queue.append((append, future))
+        if not waiting.draining:
+            waiting.draining = True
+            self._spawn(self._drain(waiting))
+        return await future
+
+    async def append_all(self, appends: Sequence[Append], connection: Connection | None = None) -> list[Result]:
+        for append in appends:
+            check(append)
+        if connection is not None:
+            return await self._append_shards(connection, appends)
+        async with self._pool.connection(CONNECT_SECONDS) as own, own.transaction():
+            results = await self._append_shards(own, appends)
+        self.appended()
+        return results
+
+    async def load(self, streams: Sequence[str]) -> dict[str, list[Record]]:
+        future: asyncio.Future[dict[str, list[Record]]] = asyncio.get_running_loop().create_future()
+        self._loads.append((streams, future))
+        if self._loaders < LOADERS:
+            self._loaders += 1
+            self._spawn(self._drain_loads())
+        return await future
+
+    async def command(self, key: str) -> Repeated | None:
+        async with self._pool.connection(CONNECT_SECONDS) as connection:
+            row = await (await connection.execute(COMMAND, (key,), prepare=True)).fetchone()
+        if row is None:
+            return None
+        name, fingerprint, stream, first, last, shard, sequence = row
+        return Repeated(Key(name, fingerprint), stream, first, last, Position(self.service, shard, sequence))
+
+    async def read(self, shard: int, after: int, limit: int) -> list[Record]:
+        async with self._pool.connection(CONNECT_SECONDS) as connection:
+            cursor = connection.cursor(binary=True)
+            rows = await (await cursor.execute(READ, (shard, after, limit), prepare=True)).fetchall()
+        return [self._record(row) for row in rows]
+
+    async def heads(self) -> dict[int, int]:
+        async with self._pool.connection(CONNECT_SECONDS) as connection:
+            rows = await (await connection.execute("SELECT shard, sequence FROM heads")).fetchall()
+        return dict(rows)
+
+    def _spawn(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _drain(self, waiting: _Waiting) -> None:
+        try:
+            await asyncio.sleep(0)
+            while waiting.queue:
+                group = _take(waiting.queue)
+                if group:
+                    await self._append_group(group)
+        finally:
+            waiting.draining = False
+
+    async def _append_group(self, group: list[tuple[Append, asyncio.Future[Result]]]) -> None:
+        try:
+            shard = shard_of(group[0][0].stream, self.shards)
+            async with self._pool.connection(CONNECT_SECONDS) as connection:
+                results = await self._append_shard(connection, shard, [append for append, _ in group])
+        except Exception as error:
+            _fail([future for _, future in group], error)
+            return
+        self.appended()
+        for (_, future), result in zip(group, results, strict=True):
+            if not future.done():
+                future.set_result(result)
+
+    async def _append_shards(self, connection: Connection, appends: Sequence[Append]) -> list[Result]:
+        """Shards in the order of their numbers, so that two transactions cannot wait for each other."""
+        numbered = sorted(enumerate(appends), key=lambda pair: shard_of(pair[1].stream, self.shards))
+        results: list[tuple[int, Result]] = []
+        for shard, pairs in groupby(numbered, key=lambda pair: shard_of(pair[1].stream, self.shards)):
+            numbers, members = zip(*pairs, strict=True)
+            results += zip(numbers, await self._append_shard(connection, shard, members), strict=True)
+        return [result for _, result in sorted(results, key=lambda pair: pair[0])]
+
+    async def _append_shard(self, connection: Connection, shard: int, appends: Sequence[Append]) -> list[Result]:
+        flat = [
+            (item, place, event.type, event.metadata.to_json(), event.data)
+            for item, append in enumerate(appends, 1)
+            for place, event in enumerate(append.events, 1)
+        ]
+        items, places, types, metadata, data = (list(column) for column in zip(*flat, strict=True))
+        parameters = (
+            shard,
+            [append.stream for append in appends],
+            [append.expected for append in appends],
+            [len(append.events) for append in appends],
+            [append.time for append in appends],
+            [append.command.key if append.command else None for append in appends],
+            [append.command.fingerprint if append.command else None for append in appends],
+            items,
+            places,
+            types,
+            metadata,
+            data,
+        )
+        cursor = connection.cursor(binary=True)
+        rows = await (await cursor.execute(APPEND, parameters, prepare=True)).fetchall()
+        return [await self._result(connection, shard, append, row) for append, row in zip(appends, rows, strict=True)]
+
+    async def _result(self, connection: Connection, shard: int, append: Append, row: TupleRow) -> Result:
+        status, sequence, version = row
+        if status == "appended":
+            return Appended(Position(self.service, shard, sequence), version)
+        if status == "repeated" and append.command:
+            found = await (await connection.execute(COMMAND, (append.command.key,), prepare=True)).fetchone()
+            if found is not None:
+                name, fingerprint, stream, first, last, where, at = found
+                return Repeated(Key(name, fingerprint), stream, first, last, Position(self.service, where, at))
+        return Refused(append.stream, append.expected, version)
+
+    async def _drain_loads(self) -> None:
+        try:
+            await asyncio.sleep(0)
+            while self._loads:
+                group = [self._loads.popleft()]
+                wanted = len(group[0][0])
+                while self._loads and wanted + len(self._loads[0][0]) <= LOADED_STREAMS:
+                    wanted += len(self._loads[0][0])
+                    group.append(self._loads.popleft())
+                await self._load_group(group)
+        finally:
+            self._loaders -= 1
+
+    async def _load_group(self, group: list[tuple[Sequence[str], asyncio.Future[dict[str, list[Record]]]]]) -> None:
+        try:
+            names = list({name for streams, _ in group for name in streams})
+            async with self._pool.connection(CONNECT_SECONDS) as connection:
+                cursor = connection.cursor(binary=True)
+                rows = await (await cursor.execute(LOAD, (names,), prepare=True)).fetchall()
+        except Exception as error:
+            _fail([future for _, future in group], error)
+            return
+        found: dict[str, list[Record]] = {}
+        for row in rows:
+            found.setdefault(row[2], []).append(self._record(row))
+        for streams, future in group:
+            if not future.done():
+                future.set_result({name: found[name] for name in streams if name in found})
+
+    def _record(self, row: TupleRow) -> Record:
+        shard, sequence, stream, version, type_, time, metadata, data = row
+        position = Position(self.service, shard, sequence)
+        return Record(position, stream, version, type_, time, Metadata.from_mapping(orjson.loads(metadata)), data)
+
+
+def _take(queue: deque[tuple[Append, asyncio.Future[Result]]]) -> list[tuple[Append, asyncio.Future[Result]]]:
+    """The next group: in order, at most one command a stream; the rest keeps its place."""
+    group: list[tuple[Append, asyncio.Future[Result]]] = []
+    streams: set[str] = set()
+    later: list[tuple[Append, asyncio.Future[Result]]] = []
+    events = 0
+    while queue and len(group) < GROUP_COMMANDS and events < GROUP_EVENTS:
+        append, future = queue.popleft()
+        if future.done():
+            continue
+        if append.stream in streams:
+            later.append((append, future))
+            continue
+        streams.add(append.stream)
+        events += len(append.events)
+        group.append((append, future))
+    queue.extendleft(reversed(later))
+    return group
+
+
+def _fail(futures: Sequence[asyncio.Future[Any]], error: Exception) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)

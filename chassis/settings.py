@@ -1,0 +1,53 @@
+"""Everything that can be set from outside, as environment variables PORTICO_..., the same for every service."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of one process. Secrets are never printed."""
+
+    model_config = SettingsConfigDict(env_prefix="PORTICO_", frozen=True, extra="ignore")
+
+    database_url: SecretStr = Field(description="libpq URL of the service's own role")
+    database_connections: int = Field(default=12, ge=4, le=200, description="Most connections of the process")
+    kafka_servers: str = Field(description="host:port, comma separated")
+    topic_prefix: str = Field(default="portico", pattern=r"^[a-z0-9][a-z0-9.-]{0,60}$")
+    topic_replicas: int = Field(default=1, ge=1, le=9)
+    shards: int = Field(default=4, ge=1, le=1024, description="Shards of a log; fixed when it is created")
+    master_key: SecretStr = Field(description="base64 of 32 bytes; wraps the keys of persons and signing keys")
+    identity_url: str = Field(default="", description="Where the JWKS is; empty in identity itself")
+    token_issuer: str = Field(default="portico", description="`iss` of every token")
+    smtp_url: str = Field(default="smtp://127.0.0.1:1025", description="smtp(s)://user:password@host:port")
+    mail_from: str = Field(default="Portico <portal@example.org>")
+    otlp_endpoint: str = Field(default="", description="OTLP/HTTP base address for traces; empty: none are sent")
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8400, ge=0, le=65535)
+    development: bool = Field(default=False, description="Allows development tokens; never in production")
+
+    @field_validator("master_key")
+    @classmethod
+    def _is_key(cls, value: SecretStr) -> SecretStr:
+        try:
+            key = base64.b64decode(value.get_secret_value(), validate=True)
+        except binascii.Error as error:
+            raise ValueError("must be base64") from error
+        if len(key) != 32:
+            raise ValueError("must be base64 of exactly 32 bytes")
+        return value
+
+    @property
+    def master_key_bytes(self) -> bytes:
+        return base64.b64decode(self.master_key.get_secret_value())
+
+    def topic(self, name: str) -> str:
+        """The full name of a topic: `billing` -> `portico.billing`."""
+        return f"{self.topic_prefix}.{name}"

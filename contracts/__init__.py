@@ -1,0 +1,1 @@
+"""The published language: every event that Portico stores and publishes, versioned."""

@@ -1,0 +1,58 @@
+"""Events of entities: records (contacts, contracts, ...), their relations and imports."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from contracts.base import Event, Personal
+from contracts.common import Json
+
+
+class EntityCreated(Event, service="entities"):
+    """A record came into being. `attributes` are plain; `personal` are those that its schema marks personal."""
+
+    entity: str = Field(description="The schema, e.g. contact or contract")
+    id: str
+    external_id: str | None = Field(description="The id in the system that the record comes from, e.g. the ERP")
+    person: str | None = Field(description="Whose key seals `personal`; null when there is nothing personal")
+    attributes: dict[str, Json]
+    personal: Personal[dict[str, Json]]
+    relations: dict[str, tuple[str, ...]] = Field(description="Relation name to ids of the related records")
+
+
+class EntityChanged(Event, service="entities"):
+    """Attributes of a record have new values; only those that changed are listed, null for removed ones."""
+
+    entity: str
+    id: str
+    external_id: str | None
+    person: str | None
+    attributes: dict[str, Json]
+    personal: Personal[dict[str, Json]]
+
+
+class EntityRelated(Event, service="entities"):
+    """A relation of a record now leads to exactly these records."""
+
+    entity: str
+    id: str
+    relation: str
+    to: tuple[str, ...]
+
+
+class EntityDeleted(Event, service="entities"):
+    """A record is gone."""
+
+    entity: str
+    id: str
+
+
+class ImportCompleted(Event, service="entities"):
+    """All rows of an import were looked at; what happened to each is in the import's report."""
+
+    import_id: str
+    entity: str
+    created: int
+    updated: int
+    unchanged: int
+    refused: int

@@ -1,0 +1,115 @@
+"""An event with all that is known about it, and its form on Kafka: CloudEvents 1.0, binary binding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from contracts.base import ORGANISATION, Event
+from contracts.ids import Position
+
+CONTENT_TYPE = b"application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Why and by whom: stored with each event and published as CloudEvents extensions."""
+
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    actor: str | None = None
+    traceparent: str | None = None
+
+    def to_json(self) -> str:
+        return orjson.dumps({name: value for name in self.__slots__ if (value := getattr(self, name))}).decode()
+
+    @classmethod
+    def from_mapping(cls, values: dict[str, str]) -> Metadata:
+        return cls(**{name: values[name] for name in cls.__slots__ if name in values})
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored event: its bytes are what is published and hashed."""
+
+    position: Position
+    stream: str
+    version: int
+    type: str
+    time: datetime
+    metadata: Metadata
+    data: bytes
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """The Kafka headers of the CloudEvents binary binding; every value is UTF-8."""
+        sequence = str(self.position.sequence)
+        headers = [
+            ("ce_specversion", "1.0"),
+            ("ce_id", str(self.position)),
+            ("ce_type", self.type),
+            ("ce_source", f"/{ORGANISATION}/{self.position.service}"),
+            ("ce_subject", self.stream),
+            ("ce_time", self.time.isoformat()),
+            ("ce_sequence", sequence),
+            ("ce_streamversion", str(self.version)),
+            ("ce_dataschema", f"urn:{self.type.replace('.', ':')}"),
+            ("ce_correlationid", self.metadata.correlation_id),
+            ("ce_causationid", self.metadata.causation_id),
+            ("ce_actor", self.metadata.actor),
+            ("traceparent", self.metadata.traceparent),
+        ]
+        encoded = [(name, value.encode()) for name, value in headers if value]
+        return [*encoded, ("content-type", CONTENT_TYPE)]
+
+    @classmethod
+    def from_kafka(cls, headers: Iterable[tuple[str, bytes | None]], value: bytes) -> Record:
+        """Reads a record of one of Portico's own topics; raises MalformedRecord when a header is missing or wrong."""
+        texts = {name: raw.decode("utf-8", "replace") for name, raw in headers if raw is not None}
+        try:
+            return cls(
+                position=Position.parse(texts["ce_id"]),
+                stream=texts["ce_subject"],
+                version=int(texts["ce_streamversion"]),
+                type=texts["ce_type"],
+                time=datetime.fromisoformat(texts["ce_time"]),
+                metadata=Metadata(
+                    texts.get("ce_correlationid"),
+                    texts.get("ce_causationid"),
+                    texts.get("ce_actor"),
+                    texts.get("traceparent"),
+                ),
+                data=value,
+            )
+        except (KeyError, ValueError) as error:
+            raise MalformedRecord(f"not a record of a Portico topic: {error}") from error
+
+
+class MalformedRecord(ValueError):
+    """A Kafka record that lacks what every published event carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A record with its event loaded, in its newest version and with personal fields opened where possible."""
+
+    record: Record
+    event: Event
+
+    @property
+    def position(self) -> Position:
+        return self.record.position
+
+    @property
+    def stream(self) -> str:
+        return self.record.stream
+
+    @property
+    def time(self) -> datetime:
+        return self.record.time
+
+    @property
+    def metadata(self) -> Metadata:
+        return self.record.metadata
