@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, get_args
 
 import httpx
 import structlog
-from fastapi import Request
+from fastapi import FastAPI, Request
 from fastapi.openapi.models import HTTPBearer as BearerScheme
 from fastapi.security.base import SecurityBase
 from joserfc import jws, jwt
@@ -247,7 +247,7 @@ def issue(
     issuer: str = "portico",
     now: float | None = None,
 ) -> str:
-    """A signed token: `claims` (see `Principal.claims`) with issuer, audience and times, which `claims` may override."""
+    """A signed token of `claims` (see `Principal.claims`), which may override the issuer, audience and times."""
     issued_at = int(time.time() if now is None else now)
     expires_at = issued_at + int(lifetime.total_seconds())
     standard = {"iss": issuer, "aud": AUDIENCE, "iat": issued_at, "nbf": issued_at, "exp": expires_at}
@@ -257,6 +257,11 @@ def issue(
 
 PRINCIPAL = "portico.principal"
 VERIFIER = "verifier"
+
+
+def trust(app: FastAPI, verifier: TokenVerifier) -> None:
+    """Lets the app accept the tokens that this verifier accepts."""
+    setattr(app.state, VERIFIER, verifier)
 
 
 async def authenticate(request: Request) -> Principal | None:

@@ -15,25 +15,35 @@ CONNECT_SECONDS = 5
 STATEMENT_MS = 60_000
 
 
-@asynccontextmanager
-async def open_pool(url: str, connections: int) -> AsyncIterator[Pool]:
-    """A pool of autocommit connections; statements and waits for a connection end by themselves."""
-    pool: Pool = AsyncConnectionPool(
+def make_pool(url: str, connections: int) -> Pool:
+    """A pool of autocommit connections, not opened yet; statements and waits for a connection end by themselves."""
+    return AsyncConnectionPool(
         url,
         min_size=2,
         max_size=connections,
         timeout=ACQUIRE_SECONDS,
         max_idle=60,
         open=False,
-        check=None,
         kwargs={
             "autocommit": True,
             "connect_timeout": CONNECT_SECONDS,
             "options": f"-c statement_timeout={STATEMENT_MS}",
         },
     )
+
+
+@asynccontextmanager
+async def opened(pool: Pool) -> AsyncIterator[Pool]:
+    """The pool, connected for the length of the block."""
     await pool.open(wait=True, timeout=ACQUIRE_SECONDS)
     try:
         yield pool
     finally:
         await pool.close(timeout=5)
+
+
+@asynccontextmanager
+async def open_pool(url: str, connections: int) -> AsyncIterator[Pool]:
+    """A pool of its own for the length of the block."""
+    async with opened(make_pool(url, connections)) as pool:
+        yield pool

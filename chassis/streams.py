@@ -32,7 +32,7 @@ class Decider(Generic[C, S]):
     kind: str
     initial: S
     decide: Callable[[C, S], Sequence[Event]]
-    evolve: Callable[[S, Event], S]
+    evolve: Callable[[S, Any], S]
 
     def fold(self, state: S, events: Sequence[Event]) -> S:
         for event in events:

@@ -40,6 +40,11 @@ class View(Generic[D]):
         return tuple(sorted({event.service for event in self.events}))
 
     @property
+    def consumer(self) -> str:
+        """The name under which its checkpoints are kept."""
+        return f"view:{self.name}:v{self.version}"
+
+    @property
     def table(self) -> str:
         return f"view_{self.name}_v{self.version}"
 
@@ -59,7 +64,7 @@ class ViewHandler(Generic[D]):
 
     def __init__(self, view: View[D]) -> None:
         self.view = view
-        self.name = f"view:{view.name}:v{view.version}"
+        self.name = view.consumer
         self.events = view.events
         self.durable = False
 

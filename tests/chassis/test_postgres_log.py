@@ -20,9 +20,8 @@ async def log(pool: AsyncConnectionPool[Any]) -> PostgresLog:
 
 async def test_a_rolled_back_append_leaves_no_gap(log: PostgresLog, pool: AsyncConnectionPool[Any]) -> None:
     names = [stream() for _ in range(8)]
-    async with pool.connection() as connection:
-        async with connection.transaction(force_rollback=True):
-            await log.append_all([append(name, 0, b"lost") for name in names], connection)
+    async with pool.connection() as connection, connection.transaction(force_rollback=True):
+        await log.append_all([append(name, 0, b"lost") for name in names], connection)
     assert await log.load(names) == {}
     await asyncio.gather(*(log.append(append(name, 0, b"kept")) for name in names))
     for shard, head in (await log.heads()).items():

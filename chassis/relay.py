@@ -1,0 +1,144 @@
+"""Publishes a log to its topic: every shard in order by one leader, which a PostgreSQL advisory lock elects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import psycopg
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from chassis.bus import SEND_SECONDS, open_producer
+from chassis.log import Connection
+from chassis.postgres_log import PostgresLog
+from chassis.settings import Settings
+from chassis.telemetry import meter
+from contracts.envelope import Record
+
+log = structlog.get_logger()
+
+PAGE = 1_000
+POLL_SECONDS = 0.25
+LEAD_SECONDS = 2.0
+BACKOFF_SECONDS = (0.2, 10.0)
+BATCH_BYTES = 256 * 1024
+
+published_events = meter.create_counter("portico_relay_published", description="Events published to Kafka")
+
+
+class LogGap(Exception):
+    """A shard of the log lacks a sequence: somebody altered the events table."""
+
+
+class Relay:
+    """One task a shard, for those shards that this process leads. Runs until cancelled."""
+
+    def __init__(self, log_: PostgresLog, settings: Settings) -> None:
+        self._log = log_
+        self._settings = settings
+        self._topic = settings.topic(log_.service)
+        self._wakes = [asyncio.Event() for _ in range(log_.shards)]
+        self._leads: dict[int, int] = {}
+        self.connected = False
+
+    def wake(self) -> None:
+        """Something was appended."""
+        for wake in self._wakes:
+            wake.set()
+
+    @property
+    def published(self) -> dict[int, int]:
+        """The last published sequence of the shards that this process leads."""
+        return dict(self._leads)
+
+    async def run(self) -> None:
+        """Leads what it can; begins anew after every failure, a little later each time."""
+        low, high = BACKOFF_SECONDS
+        backoff = low
+        while True:
+            try:
+                await self._session()
+            except (psycopg.Error, KafkaError, OSError, TimeoutError, LogGap) as error:
+                log.warning("relay interrupted", error=f"{type(error).__name__}: {error}", retry_seconds=backoff)
+            except ExceptionGroup as errors:
+                log.warning("relay interrupted", error=str(errors.exceptions[0]), retry_seconds=backoff)
+                if self.connected:
+                    backoff = low
+            self.connected = False
+            self._leads.clear()
+            await asyncio.sleep(backoff)
+            backoff = min(backoff * 2, high)
+
+    async def _session(self) -> None:
+        """Everything below one lock session: when it is lost, so is the leadership, and saving a cursor fails."""
+        url = self._settings.database_url.get_secret_value()
+        async with (
+            open_producer(self._settings, max_batch_size=BATCH_BYTES) as producer,
+            await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=10) as session,
+            asyncio.TaskGroup() as tasks,
+        ):
+            await session.execute("SET synchronous_commit = off")
+            self.connected = True
+            tasks.create_task(self._poll(session))
+            while True:
+                for shard in await self._newly_led(session):
+                    tasks.create_task(self._lead(shard, session, producer))
+                await asyncio.sleep(LEAD_SECONDS)
+
+    async def _newly_led(self, session: Connection) -> list[int]:
+        candidates = [shard for shard in range(self._log.shards) if shard not in self._leads]
+        if not candidates:
+            return []
+        cursor = await session.execute(
+            "SELECT shard, sequence FROM relay_cursors WHERE shard = ANY(%s) "
+            "AND pg_try_advisory_lock(hashtext('portico.relay.' || %s), shard)",
+            (candidates, self._log.service),
+        )
+        led = dict(await cursor.fetchall())
+        self._leads |= led
+        return sorted(led)
+
+    async def _poll(self, session: Connection) -> None:
+        """Appends of other processes do not wake this one: look."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            for shard, head in await (await session.execute("SELECT shard, sequence FROM heads")).fetchall():
+                if head > self._leads.get(shard, head):
+                    self._wakes[shard].set()
+
+    async def _lead(self, shard: int, session: Connection, producer: AIOKafkaProducer) -> None:
+        wake = self._wakes[shard]
+        while True:
+            wake.clear()
+            after = self._leads[shard]
+            records = await self._log.read(shard, after, PAGE)
+            if not records:
+                await wake.wait()
+                continue
+            if [record.position.sequence for record in records] != list(range(after + 1, after + 1 + len(records))):
+                raise LogGap(f"{self._log.service}/{shard} has a gap after {after}")
+            await self._publish(shard, records, producer)
+            after = records[-1].position.sequence
+            await session.execute("UPDATE relay_cursors SET sequence = %s WHERE shard = %s", (after, shard))
+            self._leads[shard] = after
+            published_events.add(len(records), {"shard": shard})
+            wake.set()
+
+    async def _publish(self, shard: int, records: Sequence[Record], producer: AIOKafkaProducer) -> None:
+        async with asyncio.timeout(SEND_SECONDS):
+            sent = [
+                await producer.send(
+                    self._topic,
+                    record.data,
+                    key=record.stream.encode(),
+                    partition=shard,
+                    timestamp_ms=int(record.time.timestamp() * 1000),
+                    headers=record.headers(),
+                )
+                for record in records
+            ]
+            await asyncio.wait(sent)
+        for acknowledged in sent:
+            acknowledged.result()

@@ -1,0 +1,236 @@
+"""One service put together: database, log, relay, consumers, HTTP. What `services/NAME/app.py` wires, this runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated, Any
+
+import psycopg
+import structlog
+import uvicorn
+from fastapi import FastAPI, Header, Request
+
+from chassis import operations, telemetry
+from chassis.auth import Keys, RemoteKeys, TokenVerifier
+from chassis.bus import Topics
+from chassis.consumer import Consumer
+from chassis.database import Pool, make_pool, opened
+from chassis.errors import Rejected
+from chassis.http import Limits, add_header, create_app
+from chassis.keyring import PostgresKeyring, Sealer
+from chassis.postgres_log import PostgresLog
+from chassis.reactions import Handler, Reaction, ReactionHandler
+from chassis.relay import Relay
+from chassis.settings import Settings
+from chassis.sources import ForeignHandler, ForeignSource, LogSource
+from chassis.streams import Clock, Streams, utc_now
+from chassis.texts import Texts
+from chassis.views import D, View, ViewHandler, ViewReader
+from contracts.ids import Position
+
+log = structlog.get_logger()
+
+Work = Callable[[], Awaitable[None]]
+MAXIMUM_POSITIONS = 8
+STOP_ATTEMPTS = 5
+STOP_SECONDS = 2.0
+BACKGROUND_SECONDS = (0.5, 30.0)
+
+
+class Service:
+    """A service before and while it runs. Everything is registered before the start."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        texts: Texts,
+        *,
+        keys: Keys | None = None,
+        clock: Clock = utc_now,
+        limits: Limits | None = None,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.pool: Pool = make_pool(settings.database_url.get_secret_value(), settings.database_connections)
+        self.log = PostgresLog(name, self.pool, settings.shards)
+        self.keyring = PostgresKeyring(self.pool, settings.master_key_bytes)
+        self.sealer = Sealer(self.keyring)
+        self.streams = Streams(self.log, self.sealer, clock)
+        self.topics = Topics(settings)
+        self.relay = Relay(self.log, settings)
+        self.log.appended = self.relay.wake
+        self.consumers: list[Consumer] = []
+        verifier = TokenVerifier(keys or RemoteKeys(settings.identity_url), settings.token_issuer)
+        self.http: FastAPI = create_app(name, texts, verifier, limits=limits)
+        self.http.include_router(operations.router(self))
+        self.http.router.lifespan_context = self._lifespan
+        self._background: list[tuple[str, Work]] = []
+        self._publishes = False
+
+    def view(self, view: View[D]) -> ViewReader[D]:
+        """Keeps a view up to date; returns what reads it."""
+        self.consume(ViewHandler(view))
+        return ViewReader(view, self.pool)
+
+    def react(self, reaction: Reaction) -> None:
+        """Carries out the commands that follow from events."""
+        self.consume(ReactionHandler(reaction, self.streams))
+
+    def consume(self, handler: Handler) -> None:
+        """Applies events by a handler of the service's own."""
+        self._add(LogSource(handler, self.sealer))
+
+    def consume_foreign(self, topic: str, handler: ForeignHandler) -> None:
+        """Applies the records of a topic that others write."""
+        self._publishes = True
+        self._add(ForeignSource(topic, handler))
+
+    def publish(self) -> Topics:
+        """For services that write to topics which carry no log."""
+        self._publishes = True
+        return self.topics
+
+    def background(self, name: str, work: Work) -> None:
+        """Runs beside the service until it stops; started again when it fails, a little later each time."""
+        self._background.append((name, work))
+
+    def freshness(self, *views: View[Any]) -> Callable[..., Awaitable[None]]:
+        """A dependency that lets a reader see his own write: waits, bounded, for the positions that he names."""
+        waiting = [consumer for view in views for consumer in self.consumers if consumer.source.name == view.consumer]
+
+        async def wait(
+            request: Request,
+            portico_position: Annotated[
+                str | None,
+                Header(description="What a command answered; the page shows it", examples=["billing/2:1234"]),
+            ] = None,
+        ) -> None:
+            reached = True
+            for position in _positions(portico_position):
+                topic = self.settings.topic(position.service)
+                for consumer in waiting:
+                    if position.service in consumer.source.topics:
+                        reached &= await consumer.checkpoints.wait(topic, position.shard, position.sequence)
+            if portico_position:
+                add_header(request, "Portico-Position-Reached", str(reached).lower())
+
+        return wait
+
+    async def readiness(self) -> dict[str, bool]:
+        """Which parts are at work."""
+        try:
+            async with self.pool.connection(2) as connection:
+                await connection.execute("SELECT 1")
+            database = True
+        except psycopg.Error:
+            database = False
+        consumers = {consumer.source.name: consumer.ready for consumer in self.consumers}
+        return {"database": database, "relay": self.relay.connected, **consumers}
+
+    async def status(self) -> dict[str, Any]:
+        """What operators want to know."""
+        async with self.pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT shard, h.sequence, r.sequence FROM heads h JOIN relay_cursors r USING (shard) ORDER BY shard"
+            )
+            rows = await cursor.fetchall()
+        return {
+            "service": self.name,
+            "ready": all((await self.readiness()).values()),
+            "relay": [
+                {"shard": shard, "head": head, "published": published, "backlog": head - published}
+                for shard, head, published in rows
+            ],
+            "consumers": [position for consumer in self.consumers for position in consumer.positions()],
+            "parked": [parked for consumer in self.consumers for parked in await consumer.checkpoints.parked()],
+        }
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The service at work for the length of the block."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(opened(self.pool))
+            await self._check_shards()
+            if self._publishes:
+                await stack.enter_async_context(self.topics.open())
+            works = [("relay", self.relay.run), *((c.source.name, c.run) for c in self.consumers), *self._background]
+            tasks = [asyncio.create_task(_restarted(name, work), name=name) for name, work in works]
+            try:
+                yield
+            finally:
+                await _cancelled(tasks)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        async with self.running():
+            yield
+
+    def _add(self, source: LogSource | ForeignSource) -> None:
+        consumer = Consumer(source, self.name, self.settings, self.pool)
+        consumer.after_commit = self.relay.wake
+        self.consumers.append(consumer)
+
+    async def _check_shards(self) -> None:
+        shards = len(await self.log.heads())
+        if shards != self.settings.shards:
+            raise WrongShards(
+                f"the log of {self.name} has {shards} shards, PORTICO_SHARDS says {self.settings.shards}: "
+                "the number is fixed when a log is created"
+            )
+
+
+class WrongShards(Exception):
+    """The settings name another number of shards than the log has."""
+
+
+async def _restarted(name: str, work: Work) -> None:
+    """Runs work for ever; what it cannot mend itself is logged, and it begins anew."""
+    low, high = BACKGROUND_SECONDS
+    backoff = low
+    while True:
+        started = asyncio.get_running_loop().time()
+        try:
+            await work()
+        except Exception:
+            log.exception("work failed", work=name, retry_seconds=backoff)
+        backoff = low if asyncio.get_running_loop().time() - started > high else min(backoff * 2, high)
+        await asyncio.sleep(backoff)
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    """Ends tasks; a library may swallow a cancellation, so it is said again, and not for ever."""
+    pending = set(tasks)
+    for _ in range(STOP_ATTEMPTS):
+        for task in pending:
+            task.cancel()
+        if pending:
+            _, pending = await asyncio.wait(pending, timeout=STOP_SECONDS)
+    for task in pending:
+        log.error("work did not end", work=task.get_name())
+
+
+def _positions(header: str | None) -> list[Position]:
+    """Positions of a Portico-Position header. Raises Rejected when it holds something else."""
+    try:
+        return [Position.parse(text) for text in (header or "").split(",") if text.strip()][:MAXIMUM_POSITIONS]
+    except ValueError:
+        raise Rejected("invalid_position", position=header) from None
+
+
+def serve(service: Service, settings: Settings) -> None:
+    """Runs a service until SIGTERM or Ctrl-C: requests under way are answered, batches end or are rolled back."""
+    telemetry.configure(service.name, settings)
+    uvicorn.run(
+        service.http,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        lifespan="on",
+    )

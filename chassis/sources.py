@@ -1,0 +1,111 @@
+"""What consumers read: topics that carry a log of ours, proved by its sequences, and topics that others write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from chassis import telemetry
+from chassis.bus import ForeignRecord
+from chassis.keyring import Sealer
+from chassis.log import Connection
+from chassis.reactions import Handler
+from contracts.envelope import Envelope, MalformedRecord, Record
+from contracts.ids import Position
+
+
+class ForeignHandler(Protocol):
+    """Takes records as they come, whoever wrote them, and answers for every one of them itself."""
+
+    name: str
+
+    async def apply(self, connection: Connection, records: Sequence[ForeignRecord]) -> None:
+        """Applies records of one partition, in order, in the transaction of their checkpoint."""
+
+    async def idle(self, connection: Connection, partitions: Sequence[int]) -> None:
+        """Called about every second for partitions at hand, under the same fence and in a transaction."""
+
+
+def stream_of(record: ForeignRecord) -> str:
+    """The key of a record as text that PostgreSQL can store, whatever bytes it has."""
+    return (record.key or b"?").decode("utf-8", "backslashreplace").replace("\0", "\\0")[:1_000]
+
+
+class LogSource:
+    """Topics of our services: every record carries a sequence without gaps."""
+
+    gapless = True
+    idle_seconds: float | None = None
+
+    def __init__(self, handler: Handler, sealer: Sealer) -> None:
+        self.name = handler.name
+        self.topics = tuple(sorted({event.service for event in handler.events}))
+        self.durable = handler.durable
+        self._handler = handler
+        self._sealer = sealer
+        self._wanted = {event.type.rpartition(".")[0] for event in handler.events}
+
+    def sequence(self, record: ForeignRecord) -> int | None:
+        """The sequence of a record, or None when it does not say one for its partition."""
+        for name, value in record.headers:
+            if name == "ce_id":
+                try:
+                    position = Position.parse(value.decode())
+                except ValueError:
+                    return None
+                return position.sequence if position.shard == record.partition else None
+        return None
+
+    def stream(self, record: ForeignRecord) -> str:
+        return stream_of(record)
+
+    async def prepare(self, connection: Connection) -> None:
+        await self._handler.prepare(connection)
+
+    async def apply(self, connection: Connection, records: Sequence[ForeignRecord]) -> None:
+        """Opens the events that the handler wants and hands them over; others only move the checkpoint."""
+        started_ns = time.time_ns()
+        envelopes = await self.open(records)
+        if envelopes:
+            await self._handler.apply(connection, envelopes)
+            telemetry.consumed(self.name, envelopes, started_ns)
+
+    async def open(self, records: Sequence[ForeignRecord]) -> list[Envelope]:
+        """Loads the records that the handler wants. Raises MalformedRecord or ValueError for what cannot be loaded."""
+        parsed = [Record.from_kafka(record.headers, record.value or b"") for record in records]
+        for record, ours in zip(records, parsed, strict=True):
+            if ours.position.shard != record.partition:
+                raise MalformedRecord(f"{ours.position} does not belong to partition {record.partition}")
+        return await self._sealer.open([ours for ours in parsed if ours.type.rpartition(".")[0] in self._wanted])
+
+    async def idle(self, connection: Connection, partitions: Sequence[int]) -> None:
+        """Nothing happens between batches."""
+
+
+class ForeignSource:
+    """A topic that others write: its offsets order it, and they may have gaps."""
+
+    gapless = False
+    durable = True
+    idle_seconds: float | None = 1.0
+
+    def __init__(self, topic: str, handler: ForeignHandler) -> None:
+        self.name = handler.name
+        self.topics = (topic,)
+        self._handler = handler
+
+    def sequence(self, record: ForeignRecord) -> int | None:
+        return record.offset + 1
+
+    def stream(self, record: ForeignRecord) -> str:
+        return stream_of(record)
+
+    async def prepare(self, connection: Connection) -> None:
+        """Nothing to prepare: the tables of a foreign handler come with its service's migrations."""
+
+    async def apply(self, connection: Connection, records: Sequence[ForeignRecord]) -> None:
+        await self._handler.apply(connection, records)
+
+    async def idle(self, connection: Connection, partitions: Sequence[int]) -> None:
+        await self._handler.idle(connection, partitions)
