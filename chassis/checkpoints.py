@@ -86,9 +86,9 @@ class Checkpoints:
             self._reached[topic, partition] = now.sequence
             self._moved.notify_all()
 
-    async def wait(self, topic: str, partition: int, sequence: int) -> bool:
+    async def wait(self, topic: str, partition: int, sequence: int, seconds: float = WAIT_SECONDS) -> bool:
         """Waits, bounded, until a sequence is applied here or by another instance."""
-        deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
+        deadline = asyncio.get_running_loop().time() + seconds
         while self._reached.get((topic, partition), 0) < sequence:
             if asyncio.get_running_loop().time() > deadline:
                 return False

@@ -25,7 +25,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decider(Generic[C, S]):
     """The rules of one kind of stream: `decide(command, state)` gives events, `evolve(state, event)` folds them."""
 

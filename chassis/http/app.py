@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
 from chassis.auth import TokenVerifier, trust
 from chassis.http import problems
 from chassis.http.boundary import Boundary, Limits
+from chassis.http.commands import ANSWERED, PARAMETERS, command_request
 from chassis.texts import Texts
 
 OWN_TEXTS = Texts.load(Path(__file__).parent.parent / "texts.yaml")
@@ -50,12 +52,27 @@ def _describe(app: FastAPI) -> None:
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
-        document = generate()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        if "Problem" not in schemas:
+        if app.openapi_schema is None:
+            document = generate()
             schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= schema.pop("$defs", {})
-            schemas["Problem"] = schema
-        return document
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas |= {**schema.pop("$defs", {}), "Problem": schema}
+            _describe_commands(app, document)
+        return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _describe_commands(app: FastAPI, document: dict[str, Any]) -> None:
+    """Adds the headers that command_request reads and `answer` writes."""
+    for route in iter_route_contexts(app.routes):
+        dependant = getattr(route, "dependant", None)
+        if dependant is None or not any(needed.call is command_request for needed in dependant.dependencies):
+            continue
+        for method in route.methods or ():
+            operation = document["paths"].get(route.path_format, {}).get(method.lower())
+            if operation is not None:
+                operation.setdefault("parameters", []).extend(PARAMETERS)
+                for status, response in operation["responses"].items():
+                    if status.startswith("2"):
+                        response.setdefault("headers", {}).update(ANSWERED)

@@ -7,7 +7,7 @@ import re
 from typing import Annotated
 
 import orjson
-from fastapi import Depends, Header, Request, Response
+from fastapi import Depends, Request, Response
 from opentelemetry import trace
 from pydantic import BaseModel
 
@@ -24,18 +24,38 @@ MAXIMUM_KEY = 200
 KEY = re.compile(r"[\x21-\x7e]{1,200}")
 VERSION = re.compile(r'"(\d{1,9})"')
 
+PARAMETERS = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Makes the command happen once, however often it is sent",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAXIMUM_KEY},
+    },
+    {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The version that the command is meant for, as in the ETag of an answer",
+        "schema": {"type": "string", "examples": ['"3"']},
+    },
+]
+"""What OpenAPI says of the requests of a command."""
+ANSWERED = {
+    "Portico-Position": {
+        "description": "Where its events stand; a read that gets this header shows them",
+        "schema": {"type": "string", "examples": ["billing/2:1234"]},
+    },
+    "ETag": {"description": "The version of the stream", "schema": {"type": "string", "examples": ['"4"']}},
+}
+"""What OpenAPI says of the answers to a command."""
 
-async def command_request(
-    request: Request,
-    idempotency_key: Annotated[
-        str | None, Header(description="Makes the command happen once however often it is sent; 1 to 200 characters")
-    ] = None,
-    if_match: Annotated[
-        str | None, Header(description='The version the command is meant for, as in the ETag of an answer: `"3"`')
-    ] = None,
-) -> streams.Request:
-    """The dependency that makes a request's metadata, idempotency key and expected version."""
+
+async def command_request(request: Request) -> streams.Request:
+    """The dependency that makes a request's metadata, idempotency key and expected version.
+
+    It reads the headers itself: FastAPI's own header parameters cost as much as the rest of a request.
+    """
     metadata = await command_metadata(request)
+    idempotency_key, if_match = request.headers.get("idempotency-key"), request.headers.get("if-match")
     return streams.Request(
         metadata,
         None if idempotency_key is None else await _key(request, idempotency_key),

@@ -421,5 +421,6 @@ def test_the_openapi_document_is_valid_and_complete() -> None:
             schema = operation["responses"]["4XX"]["content"]["application/problem+json"]["schema"]
             assert schema == {"$ref": "#/components/schemas/Problem"}
     assert "HTTPValidationError" not in document["components"]["schemas"]
-    parameters = {parameter["name"] for parameter in document["paths"]["/v1/things/{id_}"]["post"]["parameters"]}
-    assert parameters == {"id_", "idempotency-key", "if-match"}
+    command = document["paths"]["/v1/things/{id_}"]["post"]
+    assert {parameter["name"] for parameter in command["parameters"]} == {"id_", "Idempotency-Key", "If-Match"}
+    assert set(command["responses"]["200"]["headers"]) == {"Portico-Position", "ETag"}

@@ -1,0 +1,1 @@
+"""Side-by-side benchmarks: every figure stands beside its peer from the same run on the same servers."""
