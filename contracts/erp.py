@@ -11,8 +11,13 @@ from contracts.base import ORGANISATION, Contract
 from contracts.billing import BillingKind, BillingStatus, Direction
 from contracts.common import Cents, Currency, Instalment
 
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+Reference = Annotated[
+    str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+Sentence = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True, pattern=r"^[^\x00]*$")]
+Amount = Annotated[Cents, Field(ge=0, strict=True)]
 MAXIMUM_SCHEDULE = 120
+MAXIMUM_MESSAGE_BYTES = 64 * 1024
 
 
 class ErpMessage(Contract):
@@ -36,7 +41,7 @@ ERP_REGISTRY: dict[str, type[ErpMessage]] = {}
 class InstalmentPlan(ErpMessage):
     """The plan in force with its full forward schedule; it replaces the plan before."""
 
-    amount_cents: Annotated[Cents, Field(ge=0)]
+    amount_cents: Amount
     currency: Currency = "EUR"
     valid_from: date
     schedule: Annotated[tuple[Instalment, ...], Field(max_length=MAXIMUM_SCHEDULE)]
@@ -55,7 +60,7 @@ class BillingEvent(ErpMessage):
     external_id: Reference
     kind: BillingKind
     direction: Direction = "debit"
-    amount_cents: Annotated[Cents, Field(ge=0)]
+    amount_cents: Amount
     currency: Currency = "EUR"
     due_on: date
     paid_on: date | None = None
@@ -67,7 +72,7 @@ class InstalmentDecision(ErpMessage):
 
     change_id: Reference
     decision: Literal["confirmed", "refused"]
-    reason: Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)] | None = None
+    reason: Sentence | None = None
     schedule: Annotated[tuple[Instalment, ...], Field(max_length=MAXIMUM_SCHEDULE)] = ()
 
     @model_validator(mode="after")

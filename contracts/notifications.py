@@ -30,3 +30,9 @@ class MessageFailed(_OfMessage, service="notifications"):
 
     attempts: int
     reason: str
+
+
+class MessageResendRequested(Event, service="notifications"):
+    """A member of staff wants a message to go out once more, or at once; who it was is the event's actor."""
+
+    message_id: str
