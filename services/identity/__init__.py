@@ -1,0 +1,1 @@
+"""Who may call, and whose data may be read: keys, tokens, machines, reveals and erasures."""

@@ -1,0 +1,1 @@
+"""Machines (an ERP, a gateway, an operator's script) and their tokens."""

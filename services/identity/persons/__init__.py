@@ -1,0 +1,1 @@
+"""Persons whose key is destroyed."""

@@ -1,0 +1,1 @@
+"""Who was shown which persons' sealed values, and why."""

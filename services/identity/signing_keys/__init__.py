@@ -1,0 +1,1 @@
+"""The keys that sign tokens: published before they sign, kept while tokens of theirs live."""
