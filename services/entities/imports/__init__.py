@@ -1,0 +1,1 @@
+"""Imports: many rows at once, with a report of what became of each."""

@@ -1,0 +1,91 @@
+"""Records as staff see them: plain values of living persons, the schema's attributes, and relations by id."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chassis.views import View, ViewReader
+from contracts.base import Sealed, known
+from contracts.common import Json
+from contracts.entities import EntityChanged, EntityCreated, EntityDeleted, EntityRelated
+from contracts.envelope import Envelope
+from contracts.ids import stream
+from services.entities.records.state import merged
+
+
+class RecordDocument(BaseModel):
+    """A record. `erased`: its personal values are gone for good with the key of their person."""
+
+    model_config = ConfigDict(frozen=True)
+
+    entity: str
+    id: str
+    external_id: str | None
+    version: int = Field(description="The version of the record's stream, for If-Match")
+    person: str | None = Field(description="Whose key seals the personal attributes")
+    erased: bool
+    attributes: dict[str, Json]
+    personal: dict[str, Json]
+    relations: dict[str, tuple[str, ...]]
+
+
+def key(envelope: Envelope) -> str | None:
+    return envelope.stream
+
+
+def evolve(document: RecordDocument | None, envelope: Envelope) -> RecordDocument | None:
+    event = envelope.event
+    if isinstance(event, EntityCreated):
+        return RecordDocument(
+            entity=event.entity,
+            id=event.id,
+            external_id=event.external_id,
+            version=envelope.record.version,
+            person=event.person,
+            erased=isinstance(event.personal, Sealed),
+            attributes=event.attributes,
+            personal=known(event.personal) or {},
+            relations=event.relations,
+        )
+    if document is None or isinstance(event, EntityDeleted):
+        return None
+    changes: dict[str, object] = {"version": envelope.record.version}
+    if isinstance(event, EntityRelated):
+        changes["relations"] = {**document.relations, event.relation: event.to}
+    elif isinstance(event, EntityChanged):
+        same_person = event.person == document.person
+        gone = isinstance(event.personal, Sealed) or (document.erased and same_person)
+        before = document.personal if same_person else {}
+        changes["person"] = event.person
+        changes["erased"] = gone
+        changes["attributes"] = merged(document.attributes, event.attributes)
+        changes["personal"] = {} if gone else merged(before, known(event.personal) or {})
+    return document.model_copy(update=changes)
+
+
+RECORDS = View(
+    "records",
+    1,
+    RecordDocument,
+    (EntityCreated, EntityChanged, EntityRelated, EntityDeleted),
+    key,
+    evolve,
+    indexes={"entity": "(doc->>'entity'), key", "person": "(doc->>'person')"},
+)
+
+Records = ViewReader[RecordDocument]
+
+
+async def find_record(records: Records, entity: str, id_: str) -> RecordDocument | None:
+    return await records.get(stream(entity, id_))
+
+
+async def list_records(records: Records, entity: str, after: str, limit: int) -> list[RecordDocument]:
+    """Records of an entity in the order of their ids, those behind `after`."""
+    return await records.find("doc->>'entity' = %s AND key > %s", [entity, stream(entity, after)], limit=limit)
+
+
+async def belongs_to_others(records: Records, entity: str, id_: str) -> bool:
+    """Whether records besides itself have this one as their person, e.g. contracts their holder."""
+    person = stream(entity, id_)
+    return bool(await records.find("doc->>'person' = %s AND key <> %s", [person, person], limit=1))

@@ -1,0 +1,81 @@
+"""Schemas hold together, or say what is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from services.entities.app import SCHEMAS
+from services.entities.schema import InvalidSchema, Schema, load_schema, load_schemas
+
+LAMP = """
+entity: lamp
+label: {de: Lampe, en: Lamp}
+title: {attribute: code}
+attributes:
+  code: {type: text, unique: true}
+  kind: {type: choice, options: [desk, floor]}
+"""
+
+
+def write(folder: Path, text: str, name: str = "lamp.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_documents_that_come_with_portico_load() -> None:
+    assert set(SCHEMAS) == {"contact", "contract"}
+    assert SCHEMAS["contact"].external_id == "customer_number"
+    assert SCHEMAS["contract"].external_id == "number"
+    assert SCHEMAS["contract"].attributes["status"].decided_by == "billing"
+
+
+def test_every_attribute_that_names_a_person_or_a_place_is_personal() -> None:
+    plain = {name for name in SCHEMAS["contact"].attributes if not SCHEMAS["contact"].is_personal(name)}
+    assert plain == {"customer_number", "language", "divisions"}
+    plain = {name for name in SCHEMAS["contract"].attributes if not SCHEMAS["contract"].is_personal(name)}
+    assert plain == {"number", "status", "division", "product", "starts_on", "ends_on"}
+
+
+def test_the_person_of_a_record() -> None:
+    assert SCHEMAS["contact"].person_of("7", {}) == "contact/7"
+    assert SCHEMAS["contract"].person_of("9", {"holder": ("7",)}) == "contact/7"
+    assert SCHEMAS["contract"].person_of("9", {}) is None
+
+
+def test_options_may_be_bare(tmp_path: Path) -> None:
+    assert set(load_schema(write(tmp_path, LAMP)).attributes["kind"].options) == {"desk", "floor"}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("unique: true", "unique: false"), "exactly one is unique"),
+        (("type: text, unique", "type: txt, unique"), "attributes.code.type"),
+        (("attribute: code", "attribute: name"), "name is no attribute; there are code, kind"),
+        (("options: [desk, floor]", "options: []"), "options belong to"),
+        (("type: choice, options", "type: choice, personal: true, options"), "whose are the personal attributes"),
+        (("entity: lamp", "entity: import"), "import is the name of something else"),
+        (("entity: lamp", "entity: Lamp"), "entity"),
+        (("kind:", "colour_of_light: {type: text, label: {de: Code, en: Code}}\n  kind:"), "both called 'code'"),
+        (("title:", "person: owner\ntitle:"), "must be a required relation to one record"),
+        (("title:", "relations: {code: {to: lamp}}\ntitle:"), "code is an attribute too"),
+        (("title:", "colour: red\ntitle:"), "colour"),
+        (("entity: lamp", "entity: [lamp"), "lamp.yaml"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:
+    with pytest.raises(InvalidSchema, match=r"lamp\.yaml") as caught:
+        load_schema(write(tmp_path, LAMP.replace(*change)))
+    assert complaint in str(caught.value)
+
+
+def test_relations_lead_somewhere(tmp_path: Path) -> None:
+    write(tmp_path, LAMP.replace("title:", "relations: {room: {to: room}}\ntitle:"))
+    with pytest.raises(InvalidSchema, match="there is no entity room"):
+        load_schemas(tmp_path)
+
+
+def test_a_schema_survives_its_own_json() -> None:
+    for schema in SCHEMAS.values():
+        assert Schema.model_validate_json(schema.model_dump_json()) == schema
