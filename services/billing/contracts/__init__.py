@@ -1,0 +1,1 @@
+"""What billing knows of contracts and portals from their events."""

@@ -1,0 +1,1 @@
+"""Billing events of a contract, mirrored from the ERP."""
