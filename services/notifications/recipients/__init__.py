@@ -1,0 +1,1 @@
+"""What notifications knows of contacts, contracts and portals, from the topics of their owners."""

@@ -1,0 +1,1 @@
+"""The texts and looks of the mails, and how they become subject, HTML and text."""
