@@ -1,0 +1,1 @@
+"""The services of Portico; none imports another."""

@@ -1,0 +1,1 @@
+"""One stream per portal: its whole configuration."""

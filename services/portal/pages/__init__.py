@@ -1,0 +1,1 @@
+"""What a portal's pages show: read models of contacts, contracts, instalments and billing events, and their API."""

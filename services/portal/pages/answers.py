@@ -1,0 +1,165 @@
+"""What the read-model API answers: the shapes that portal gateways rely on."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from contracts.billing import BillingKind, BillingStatus, Direction
+from contracts.common import Json
+from services.portal.pages.queries import Sums, is_overdue
+from services.portal.pages.views import Attributes, BillingEventDoc, ContactDoc, ContractDoc, InstalmentsDoc
+
+CONTRACT_EXAMPLE: dict[str, JsonValue] = {
+    "id": "0b7e9a52-93f9-5bb1-8b8c-1f0f6a1f8a11",
+    "number": "V-1001",
+    "division": "electricity",
+    "product": "Lindenau Strom Natur",
+    "status": "active",
+    "starts_on": "2024-03-01",
+    "ends_on": None,
+}
+BILLING_EVENT_EXAMPLE: dict[str, JsonValue] = {
+    "external_id": "V-1001-2026-11",
+    "kind": "instalment",
+    "direction": "debit",
+    "amount_cents": 9500,
+    "currency": "EUR",
+    "due_on": "2026-11-15",
+    "paid_on": None,
+    "status": "open",
+    "overdue": True,
+}
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Contact(Answer):
+    """A customer's own data. Personal values are null where they are not known, and after an erasure."""
+
+    id: str
+    customer_number: str | None
+    language: str | None
+    salutation: str | None
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    phone: str | None
+    street: str | None
+    postcode: str | None
+    city: str | None
+    erased: bool = Field(description="His personal data was erased for good")
+
+    @classmethod
+    def of(cls, contact: ContactDoc) -> Contact:
+        values = {**contact.attributes, **contact.personal.get(contact.id, {})}
+        names = cls.model_fields.keys() - {"id", "erased"}
+        return cls(id=contact.id, erased=contact.erased, **{name: _text(values, name) for name in names})
+
+
+class Me(Answer):
+    """Who is signed in. Without a contact nobody has been assigned to this user yet."""
+
+    subject: str
+    role: str
+    portal_id: str | None
+    actor: str | None = Field(description="The member of staff who acts as this user")
+    contact: Contact | None
+
+
+class Contract(Answer):
+    """A contract. `number` is what is printed on its bills."""
+
+    model_config = ConfigDict(json_schema_extra={"example": CONTRACT_EXAMPLE})
+
+    id: str
+    number: str
+    division: str | None
+    product: str | None
+    status: str | None
+    starts_on: str | None = Field(description="A date", json_schema_extra={"format": "date"})
+    ends_on: str | None = Field(description="A date", json_schema_extra={"format": "date"})
+
+    @classmethod
+    def of(cls, contract: ContractDoc) -> Contract:
+        names = ("division", "product", "status", "starts_on", "ends_on")
+        values = {name: _text(contract.attributes, name) for name in names}
+        return cls(id=contract.id, number=contract.number, **values)
+
+
+class ContractPage(Answer):
+    """Contracts in the order of their numbers."""
+
+    items: list[Contract]
+    next: str | None = Field(description="The `cursor` of the next page; null on the last one")
+
+
+class Delivery(Answer):
+    """Where the contract supplies."""
+
+    street: str | None
+    postcode: str | None
+    city: str | None
+
+    @classmethod
+    def of(cls, values: Attributes) -> Delivery | None:
+        found = {name: _text(values, f"delivery_{name}") for name in cls.model_fields}
+        return cls(**found) if any(found.values()) else None
+
+
+class Balance(Answer):
+    """What is open in the currency of the contract's plan; without a plan, in euros."""
+
+    currency: str
+    amount_cents: int = Field(description="Open debit minus open credit; above zero the customer owes it")
+    overdue_cents: int = Field(description="What of it the customer should have paid before today")
+
+    @classmethod
+    def of(cls, sums: Sums, currency: str) -> Balance:
+        return cls(currency=currency, amount_cents=sums.amount_cents, overdue_cents=sums.overdue_cents)
+
+
+class ContractDetails(Answer):
+    """All that the page of one contract shows."""
+
+    contract: Contract
+    delivery: Delivery | None
+    balance: Balance
+    instalments: InstalmentsDoc = Field(
+        description="The plan in force with its schedule; beside it what waits for the ERP, and what it decided last"
+    )
+
+
+class BillingEvent(Answer):
+    """A billing event as the ERP stated it last."""
+
+    model_config = ConfigDict(json_schema_extra={"example": BILLING_EVENT_EXAMPLE})
+
+    external_id: str
+    kind: BillingKind
+    direction: Direction
+    amount_cents: int
+    currency: str
+    due_on: date
+    paid_on: date | None
+    status: BillingStatus
+    overdue: bool = Field(description="Owed by the customer, open, and due before today")
+
+    @classmethod
+    def of(cls, event: BillingEventDoc, today: date) -> BillingEvent:
+        return cls(**event.model_dump(exclude={"contract_id"}), overdue=is_overdue(event, today))
+
+
+class BillingEventPage(Answer):
+    """Billing events: what is overdue first, then the others, each by falling due date."""
+
+    items: list[BillingEvent]
+    next: str | None = Field(description="The `cursor` of the next page; null on the last one")
+
+
+def _text(values: dict[str, Json], name: str) -> str | None:
+    value = values.get(name)
+    return value if isinstance(value, str) else None
