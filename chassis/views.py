@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 from pydantic import BaseModel
 
+from chassis.errors import Conflict
 from chassis.log import Connection
 from contracts.base import Event
 from contracts.envelope import Envelope
@@ -80,7 +81,10 @@ class ViewHandler(Generic[D]):
             await connection.execute(statement.format(index, table, sql.SQL(expression)))
 
     async def apply(self, connection: Connection, envelopes: Sequence[Envelope]) -> None:
-        """Folds a batch in the given transaction."""
+        """Folds a batch in the given transaction.
+
+        Raises Conflict when another instance made one of the documents meanwhile: the batch is then folded again.
+        """
         keys = sorted({key for envelope in envelopes if (key := self.view.key(envelope)) is not None})
         if not keys:
             return
@@ -93,10 +97,13 @@ class ViewHandler(Generic[D]):
         gone = [key for key, document in touched.items() if document is None]
         if kept:
             upsert = sql.SQL(
-                "INSERT INTO {} (key, doc) SELECT * FROM unnest(%s::text[], %s::jsonb[]) "
-                "ON CONFLICT (key) DO UPDATE SET doc = EXCLUDED.doc"
+                "INSERT INTO {} AS t (key, doc) SELECT * FROM unnest(%s::text[], %s::jsonb[]) "
+                "ON CONFLICT (key) DO UPDATE SET doc = EXCLUDED.doc WHERE t.key = ANY(%s)"
             ).format(table)
-            await connection.execute(upsert, (list(kept), list(kept.values())))
+            loaded = [key for key, _ in rows]
+            cursor = await connection.execute(upsert, (list(kept), list(kept.values()), loaded))
+            if cursor.rowcount != len(kept):
+                raise Conflict(self.view.table, len(kept), cursor.rowcount)
         if gone:
             await connection.execute(sql.SQL("DELETE FROM {} WHERE key = ANY(%s)").format(table), (gone,))
 

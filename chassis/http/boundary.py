@@ -122,7 +122,7 @@ class Boundary:
         body = await self._read(receive, limit)
         if media_type.endswith("json"):
             _check_json(body)
-        elif b"%00" in body or b"\x00" in body:
+        elif b"\x00" in body or (b"%00" in body and media_type == "application/x-www-form-urlencoded"):
             raise Rejected("invalid_character")
         return _Replayed(body, receive)
 

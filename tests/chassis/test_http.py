@@ -1,5 +1,6 @@
 """The boundary of a service: every kind of problem, what is refused before an endpoint sees it, commands and ETags."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -7,7 +8,10 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
+import structlog
 from fastapi import APIRouter, Body, Depends, FastAPI, Form, Request, Response, UploadFile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from openapi_spec_validator import validate
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -108,6 +112,14 @@ def make_app() -> FastAPI:
 
     app.include_router(router)
     return app
+
+
+@pytest.fixture(autouse=True, scope="module")
+def plain_logs() -> Iterator[None]:
+    """Without structlog's rich tracebacks, which take a second each."""
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -287,8 +299,6 @@ async def raw_post(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     async def receive() -> dict[str, Any]:
         if messages:
             return messages.pop(0)
-        import asyncio  # noqa: PLC0415 only here
-
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -424,3 +434,25 @@ def test_the_openapi_document_is_valid_and_complete() -> None:
     command = document["paths"]["/v1/things/{id_}"]["post"]
     assert {parameter["name"] for parameter in command["parameters"]} == {"id_", "Idempotency-Key", "If-Match"}
     assert set(command["responses"]["200"]["headers"]) == {"Portico-Position", "ETag"}
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode("utf-8", "replace")))
+def test_no_body_is_an_unexpected_error(content: bytes) -> None:
+    async def post() -> httpx.Response:
+        transport = httpx.ASGITransport(FUZZED)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.post("/v1/login", content=content, headers=JSON)
+
+    answered = asyncio.run(post())
+    assert answered.status_code in {400, 422}
+    assert answered.headers["content-type"] == "application/problem+json"
+
+
+FUZZED = make_app()
