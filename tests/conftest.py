@@ -23,6 +23,10 @@ hypothesis.settings.register_profile("portico", deadline=None)
 hypothesis.settings.load_profile("portico")
 
 
+#: Tests end processes, not the machine: what the server wrote is safe in the system's memory, and disks are slow.
+KEPT_BY_THE_SYSTEM = {"fsync": "off"}
+
+
 @contextmanager
 def temporary_state() -> Iterator[Path]:
     """Not below pytest's own folder, which every run closes to the account that PostgreSQL uses under root."""
@@ -37,7 +41,7 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with temporary_state() as folder, postgres(folder, free_port()) as server:
+    with temporary_state() as folder, postgres(folder, free_port(), **KEPT_BY_THE_SYSTEM) as server:
         yield server.url()
 
 

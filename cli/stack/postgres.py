@@ -63,14 +63,14 @@ def binaries() -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
-def program(server: Postgres) -> Program:
+def program(server: Postgres, **overrides: str) -> Program:
     """The server as a child process; its data folder is made first when it does not exist."""
     account = _system_account()
     if account:
         _let_in(account, server.data.parent)
     if not (server.data / "PG_VERSION").exists():
         _initialise(server, account)
-    settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    settings = [part for name, value in {**SETTINGS, **overrides}.items() for part in ("-c", f"{name}={value}")]
     return Program(
         name="postgres",
         command=(str(binaries() / "postgres"), "-D", str(server.data.absolute()), "-p", str(server.port), *settings),
@@ -90,10 +90,10 @@ def ensure_database(server: Postgres, name: str = ADMIN) -> None:
 
 
 @contextmanager
-def postgres(folder: Path, port: int) -> Iterator[Postgres]:
-    """A server for the length of a block, without supervision: for tests and benchmarks."""
+def postgres(folder: Path, port: int, **overrides: str) -> Iterator[Postgres]:
+    """A server for the length of a block, without supervision: for tests and benchmarks. `overrides` are settings."""
     server = Postgres(folder / "postgres", port, secrets.token_hex(16), folder / "logs" / "postgres.log")
-    with running(program(server)):
+    with running(program(server, **overrides)):
         ensure_database(server)
         yield server
 

@@ -9,6 +9,7 @@ from chassis.auth import Keys
 from chassis.http import Limits
 from chassis.service import Service
 from chassis.settings import Settings
+from chassis.streams import Clock, utc_now
 from chassis.texts import Texts
 from chassis.views import ViewReader
 from services.entities.imports import api as imports_api
@@ -26,8 +27,10 @@ TEXTS = Texts.load(FOLDER / "texts.yaml")
 SCHEMAS = load_schemas(FOLDER / "schemas")
 
 
-def create(settings: Settings, *, keys: Keys | None = None) -> Service:
-    service = Service("entities", settings, TEXTS, keys=keys, limits=Limits(larger={"/imports": MAXIMUM_BYTES}))
+def create(settings: Settings, *, keys: Keys | None = None, clock: Clock = utc_now) -> Service:
+    """The service, ready to run. `keys` and `clock` are given by tests."""
+    limits = Limits(larger={"/imports": MAXIMUM_BYTES})
+    service = Service("entities", settings, TEXTS, keys=keys, clock=clock, limits=limits)
     service.consume(RecordsHandler(service.keyring))
     reader = ViewReader(RECORDS, service.pool)
     importer = Importer(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -261,7 +261,7 @@ def test_tail_follows_what_comes_and_ends_quietly(story: Topics) -> None:
     lines: queue.Queue[bytes] = queue.Queue()
     assert process.stdout
     assert process.stderr
-    threading.Thread(target=lambda out: [lines.put(line) for line in out], args=[process.stdout], daemon=True).start()
+    threading.Thread(target=_collect, args=[process.stdout, lines], daemon=True).start()
     try:
         minutes, first, limit = 10, None, time.monotonic() + LIMIT_SECONDS
         while first is None and time.monotonic() < limit:
@@ -284,6 +284,11 @@ def test_tail_follows_what_comes_and_ends_quietly(story: Topics) -> None:
     finally:
         process.kill()
         process.wait(LIMIT_SECONDS)
+
+
+def _collect(output: Iterable[bytes], lines: queue.Queue[bytes]) -> None:
+    for line in output:
+        lines.put(line)
 
 
 async def test_live_consumers_do_not_notice(kafka_servers: str, topic_prefix: str) -> None:

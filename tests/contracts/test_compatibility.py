@@ -32,7 +32,7 @@ BASE: dict[str, Any] = {
 def changed(path: str, value: Any) -> dict[str, Any]:
     """BASE with another value at a path of dots; None removes."""
     *parents, last = path.split(".")
-    root = _copy(BASE)
+    root: dict[str, Any] = _copy(BASE)
     node = root
     for name in parents:
         node = node[name]
@@ -43,7 +43,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return root
 
 
-BREAKING_FOR_ALL = [
+BREAKING_FOR_ALL: list[tuple[str, Any, str]] = [
     ("properties.id", None, "id: removed"),
     ("properties.id", {"type": "integer"}, "id: its type was string, now integer"),
     ("properties.id", {}, "id: its type was string, now anything"),
@@ -66,11 +66,11 @@ BREAKING_FOR_ALL = [
     ("additionalProperties", False, "the value: other properties were allowed"),
     ("if", {"properties": {}}, "the value: if was None, now {'properties': {}}"),
 ]
-BREAKING_FOR_READERS = [
+BREAKING_FOR_READERS: list[tuple[str, Any, str]] = [
     ("required", ["id", "amount", "kind"], "paid: was required, readers rely on it"),
     ("properties.id", {"anyOf": [TEXT, {"type": "null"}]}, "id: null is possible now, readers do not know it"),
 ]
-ADDITIONS = [
+ADDITIONS: list[tuple[str, Any]] = [
     ("properties.note", {"type": "string", "default": ""}),
     ("properties.kind.enum", ["a", "b", "c"]),
     ("properties.amount.maximum", 200),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -24,6 +24,7 @@ PUBLISHED_AT_ONCE = 50
 POLL_SECONDS = 0.5
 MAXIMUM_PUBLISHED_BYTES = 900 * 1024
 EXCERPT = 300
+KEPT = timedelta(days=90)
 
 counter = meter.create_counter("portico_erp_rejects", description="Messages of the ERP that were rejected")
 
@@ -58,7 +59,10 @@ async def publish(pool: Pool, topics: Topics, texts: Texts) -> None:
 
 
 async def publish_some(pool: Pool, topics: Topics, texts: Texts) -> int:
-    """Publishes the oldest that are not published yet; returns how many. Several instances do not meet."""
+    """Publishes the oldest that are not published yet; returns how many. Several instances do not meet.
+
+    For each, up to two that were published more than `KEPT` ago are forgotten.
+    """
     async with pool.connection() as connection, connection.transaction():
         cursor = connection.cursor(row_factory=dict_row)
         await cursor.execute(
@@ -69,8 +73,12 @@ async def publish_some(pool: Pool, topics: Topics, texts: Texts) -> int:
         for row in rows:
             value, headers = published_form(row, texts)
             await topics.publish(TOPIC, row["key"], value, headers)
+        ids = [row["id"] for row in rows]
+        await connection.execute("UPDATE erp_rejects SET published_at = now() WHERE id = ANY(%s)", (ids,))
         await connection.execute(
-            "UPDATE erp_rejects SET published_at = now() WHERE id = ANY(%s)", ([row["id"] for row in rows],)
+            "DELETE FROM erp_rejects WHERE published_at < now() - %s "
+            "AND id IN (SELECT id FROM erp_rejects ORDER BY id LIMIT %s)",
+            (KEPT, 2 * len(rows)),
         )
     for row in rows:
         counter.add(1, {"code": row["code"]})

@@ -40,7 +40,7 @@ def next_opening(plan: Plan, rules: InstalmentRules, from_day: date) -> Opening 
 
     A due date counts as next until its own day begins; a change must come `days_before_due` days before the next one.
     """
-    lead = timedelta(days=max(rules.days_before_due, 1))
+    lead = timedelta(days=rules.days_before_due)
     opens = from_day
     for due_on in (item.due_on for item in plan.schedule if item.due_on > from_day):
         if opens + lead <= due_on:

@@ -253,7 +253,7 @@ def _decided(doc: InstalmentsDoc, event: InstalmentConfirmed | InstalmentRefused
         reason=event.reason if isinstance(event, InstalmentRefused) else None,
         decided_at=at,
     )
-    still_pending = doc.pending if doc.pending and doc.pending.change_id == event.change_id else None
+    still_pending = doc.pending if doc.pending and doc.pending.change_id != event.change_id else None
     return doc.model_copy(update={"pending": still_pending, "last_decision": decision})
 
 

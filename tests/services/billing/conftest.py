@@ -132,7 +132,8 @@ class World:
 
     async def rows(self, statement: str, *parameters: object) -> list[Any]:
         async with self.service.pool.connection() as connection:
-            return await (await connection.execute(statement, parameters)).fetchall()  # type: ignore[arg-type]
+            found: list[Any] = await (await connection.execute(statement, parameters)).fetchall()
+        return found
 
 
 def plan(number: str, amount_cents: int = 10_000) -> InstalmentPlan:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given as sampled
@@ -44,7 +45,7 @@ def plan(amount_cents: int = 10_000, dues: Sequence[date] = DUES) -> InstalmentP
     )
 
 
-def change(amount_cents: int = 9_000, **other: object) -> ChangeInstalment:
+def change(amount_cents: int = 9_000, **other: Any) -> ChangeInstalment:
     command = ChangeInstalment(CONTRACT, "change-1", amount_cents, TODAY, RULES, overdue=False, portal_id="customers")
     return replace(command, **other)
 
@@ -228,6 +229,12 @@ def test_one_change_in_a_period() -> None:
     )
     later = DECIDER.decide(replace(again, today=date(2026, 4, 9)), changed.state)
     assert isinstance(later[0], InstalmentChanged)
+
+
+def test_another_plan_does_not_make_decisions_and_the_period_forgotten() -> None:
+    later = given(DECIDER, plan_set(), CHANGED, CONFIRMED, plan_set(12_000))
+    later.when(ConfirmChange(CONTRACT, "change-1")).then()
+    later.when(change(11_000, change_id="change-2", today=date(2026, 4, 8))).rejects("changed_too_recently")
 
 
 def test_a_refused_change_does_not_count_for_the_period() -> None:

@@ -5,6 +5,7 @@ from datetime import date
 from hypothesis import given as sampled
 from hypothesis import strategies as some
 
+from contracts.base import Event
 from contracts.billing import BillingEventRecorded
 from contracts.erp import BillingEvent
 from services.billing.contracts.state import SupplyContract
@@ -56,7 +57,7 @@ told_events = some.builds(
 @sampled(some.lists(told_events, max_size=20))
 def test_the_ledger_holds_what_was_told_last(sequence: list[BillingEvent]) -> None:
     state = DECIDER.initial
-    events = []
+    events: list[Event] = []
     for told in sequence:
         decided = DECIDER.decide(RecordBillingEvent(CONTRACT, told), state)
         events.extend(decided)

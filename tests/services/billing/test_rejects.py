@@ -71,6 +71,18 @@ async def test_nothing_is_kept_of_a_transaction_that_rolls_back(pool: Pool) -> N
     assert await publish(pool, Topic()) == 0
 
 
+async def test_old_ones_make_room(pool: Pool) -> None:
+    await keep(pool, misfit(1), misfit(2))
+    await publish(pool, Topic())
+    async with pool.connection() as connection:
+        await connection.execute(
+            "UPDATE erp_rejects SET published_at = now() - interval '91 days' WHERE record_offset = 1"
+        )
+    await keep(pool, misfit(3))
+    await publish(pool, Topic())
+    assert [one.offset for one in await rejects.latest(pool, TEXTS, "en", None, 10)] == [3, 2]
+
+
 async def test_two_publishers_do_not_meet(pool: Pool) -> None:
     await keep(pool, misfit(1))
     first, second = Topic(), Topic()

@@ -80,7 +80,7 @@ class MailServer:
             mail = email.message_from_bytes(envelope.content, policy=default)
             assert isinstance(mail, EmailMessage)
             self.mails.append(mail)
-        if self.breaks_off and server.transport is not None:
+        if self.breaks_off and isinstance(server.transport, asyncio.Transport):
             server.transport.abort()
         return self.data_reply
 

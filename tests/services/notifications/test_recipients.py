@@ -33,7 +33,7 @@ def envelope(event: Event) -> Envelope:
 
 def contact(event: type[EntityCreated] | type[EntityChanged], personal: Any, **attributes: Any) -> Event:
     facts: dict[str, Any] = {"entity": "contact", "id": "a", "external_id": "K-1", "person": "contact/a"}
-    relations = {"relations": {}} if event is EntityCreated else {}
+    relations: dict[str, Any] = {"relations": {}} if event is EntityCreated else {}
     return event(**facts, attributes=attributes, personal=personal, **relations)
 
 
