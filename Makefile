@@ -6,7 +6,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test lint bench lock
+.PHONY: help demo up down test lint contracts bench lock
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -20,7 +20,7 @@ up: $(READY) ## Start everything and keep it running until Ctrl-C
 down: $(READY) ## Stop what runs elsewhere
 	@$(BIN)/portico down
 
-test: $(READY) ## Run all tests
+test: lint ## Check everything: style, types, imports, and all tests on real PostgreSQL and Kafka
 	@$(BIN)/python -m pytest
 
 lint: $(READY) ## Check style, types and the direction of imports
@@ -28,6 +28,12 @@ lint: $(READY) ## Check style, types and the direction of imports
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(BIN)/hadolint deploy/Dockerfile
+	@$(BIN)/yamllint -d '{extends: default, rules: {line-length: {max: 120}}}' docker-compose.yml contracts/asyncapi.yaml
+
+contracts: $(READY) ## Write JSON Schemas and the AsyncAPI document from the contracts
+	@$(BIN)/python -m contracts.generate
 
 bench: $(READY) ## Measure, beside raw psycopg and raw aiokafka
 	@$(BIN)/python -m bench
@@ -37,6 +43,8 @@ lock: $(READY) ## Resolve all dependencies anew into requirements.lock
 	@build/lock/bin/python -m pip install --quiet uv
 	@build/lock/bin/uv pip compile --quiet --upgrade --all-extras --generate-hashes --no-header --no-annotate \
 		--python-version 3.11 pyproject.toml -o requirements.lock
+	@build/lock/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		--python-platform linux -c requirements.lock pyproject.toml -o deploy/requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Portico needs Python 3.11 or newer: install it, or name one with make PYTHON=..." >&2; exit 1; }
