@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel
 
+from chassis.decider import Decider
 from chassis.log import Append, NewEvent
-from chassis.streams import Decider
 from chassis.views import View
 from contracts.billing import InstalmentChanged
 from contracts.envelope import Envelope, Metadata

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 import structlog
 
+from chassis.decider import Do
 from chassis.errors import Rejected
 from chassis.log import Connection
-from chassis.streams import Do, Streams
+from chassis.streams import Streams
 from contracts.base import Event
 from contracts.envelope import Envelope, Metadata
 

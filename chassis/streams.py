@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
+from chassis.decider import C, Decider, Do, S
 from chassis.errors import Conflict, PreconditionFailed, Rejected
 from chassis.keyring import Sealer
 from chassis.log import Append, CommandKey, Connection, EventLog, NewEvent, Refused, Repeated, shard_of
@@ -14,8 +15,6 @@ from contracts.base import Event
 from contracts.envelope import Envelope, Metadata, Record
 from contracts.ids import Position, stream
 
-C = TypeVar("C")
-S = TypeVar("S")
 Clock = Callable[[], datetime]
 
 ATTEMPTS = 8
@@ -23,21 +22,6 @@ ATTEMPTS = 8
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Decider(Generic[C, S]):
-    """The rules of one kind of stream: `decide(command, state)` gives events, `evolve(state, event)` folds them."""
-
-    kind: str
-    initial: S
-    decide: Callable[[C, S], Sequence[Event]]
-    evolve: Callable[[S, Any], S]
-
-    def fold(self, state: S, events: Sequence[Event]) -> S:
-        for event in events:
-            state = self.evolve(state, event)
-        return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +41,6 @@ class Outcome:
     version: int
     events: tuple[Event, ...]
     repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Do(Generic[C, S]):
-    """A command for a stream, to be carried out together with others in one transaction."""
-
-    decider: Decider[C, S]
-    id: str
-    command: C
-    metadata: Metadata = field(default_factory=Metadata)
-
-    @property
-    def stream(self) -> str:
-        return stream(self.decider.kind, self.id)
 
 
 @dataclass(frozen=True, slots=True)

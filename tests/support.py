@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from chassis.decider import Decider
 from chassis.errors import Rejected
-from chassis.streams import Decider
 from contracts.base import Event
 
 

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chassis.database import Pool
+from chassis.decider import Do
 from chassis.errors import Conflict, Rejected
 from chassis.log import Connection
-from chassis.streams import Do, Outcome, Streams
+from chassis.streams import Outcome, Streams
 
 ATTEMPTS = 5
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from chassis.streams import Decider, Do
+from chassis.decider import Decider, Do
 from chassis.views import View
 from contracts.base import Event, Personal, known
 from contracts.envelope import Envelope

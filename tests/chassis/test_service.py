@@ -11,13 +11,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from chassis.database import open_pool
+from chassis.decider import Decider
 from chassis.keyring import PostgresKeyring
 from chassis.log import shard_of
 from chassis.provision import provision_database
 from chassis.reactions import Reaction
 from chassis.service import Service
 from chassis.settings import Settings
-from chassis.streams import Decider
 from chassis.testing import RunningService, eventually, running
 from chassis.texts import Texts
 from chassis.topics import ensure_topics

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chassis.decider import Decider, Do
 from chassis.errors import Conflict, PreconditionFailed, Rejected
 from chassis.keyring import MemoryKeyring, Sealer
 from chassis.log import Append, CommandKey, MemoryLog, Refused, Result
-from chassis.streams import ATTEMPTS, Decider, Do, Request, Streams
+from chassis.streams import ATTEMPTS, Request, Streams
 from contracts.base import Event
 from contracts.envelope import Metadata
 from tests.chassis.events import COUNTER, Increased

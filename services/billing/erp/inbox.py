@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from chassis.bus import ForeignRecord
+from chassis.decider import Do
 from chassis.errors import Rejected
 from chassis.log import Connection
-from chassis.streams import Do, Streams
+from chassis.streams import Streams
 from chassis.views import MAXIMUM_ROWS, ViewReader
 from contracts.erp import ErpMessage
 from services.billing.contracts.state import SupplyContract

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
 
+from chassis.decider import Decider
 from chassis.errors import Rejected
-from chassis.streams import Decider
 from contracts.base import Event
 from contracts.billing import InstalmentChanged, InstalmentConfirmed, InstalmentPlanSet, InstalmentRefused, Schedule
 from contracts.erp import InstalmentPlan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chassis.streams import Do
+from chassis.decider import Do
 from contracts.erp import InstalmentDecision, InstalmentPlan
 from services.billing.contracts.state import SupplyContract
 from services.billing.instalments.decider import DECIDER, ConfirmChange, RefuseChange, SetPlan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chassis.streams import Decider
+from chassis.decider import Decider
 from contracts.base import Event
 from contracts.billing import BillingEventRecorded
 from contracts.erp import BillingEvent

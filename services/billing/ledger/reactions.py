@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chassis.streams import Do
+from chassis.decider import Do
 from contracts.erp import BillingEvent
 from services.billing.contracts.state import SupplyContract
 from services.billing.ledger.decider import DECIDER, RecordBillingEvent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chassis.streams import Decider
+from chassis.decider import Decider
 from contracts.base import Event
 from contracts.entities import ImportCompleted
 from services.entities.imports.state import Completed, Running, State, evolve

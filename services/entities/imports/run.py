@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
+from chassis.decider import Do
 from chassis.errors import Conflict, Rejected
-from chassis.streams import Do, Outcome, Request, Streams
+from chassis.streams import Outcome, Request, Streams
 from chassis.texts import Texts
 from contracts.ids import Position
 from services.entities.imports.decider import IMPORTS, CompleteImport

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import assert_never
 
+from chassis.decider import Decider
 from chassis.errors import NotFound, Rejected
-from chassis.streams import Decider
 from contracts.base import Event
 from contracts.common import Json
 from contracts.entities import EntityChanged, EntityCreated, EntityDeleted, EntityRelated

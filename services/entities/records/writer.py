@@ -7,9 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 from chassis.database import Pool
+from chassis.decider import Do
 from chassis.errors import Conflict, Rejected
 from chassis.log import EventLog
-from chassis.streams import Do, Outcome, Request, Streams
+from chassis.streams import Outcome, Request, Streams
 from contracts.base import Event
 from contracts.entities import EntityCreated, EntityDeleted
 from contracts.envelope import Metadata

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import assert_never
 
+from chassis.decider import Decider
 from chassis.errors import NotFound, Rejected
-from chassis.streams import Decider
 from contracts.base import Event
 from contracts.identity import MachineRegistered, MachineRevoked, MachineRole, MachineSecretChanged
 from services.identity.machines.state import Machine, MachineState, NoMachine, Revoked, evolve

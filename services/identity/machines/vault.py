@@ -10,8 +10,9 @@ from typing import Any
 
 from chassis.auth import Principal
 from chassis.database import Pool
+from chassis.decider import Do
 from chassis.log import Connection
-from chassis.streams import Do, Outcome, Streams
+from chassis.streams import Outcome, Streams
 from contracts.envelope import Metadata
 from contracts.identity import MachineRole
 from contracts.ids import record_id

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from chassis.decider import Decider
 from chassis.errors import Rejected
-from chassis.streams import Decider
 from contracts.base import Event
 from contracts.identity import PersonErased
 from services.identity.persons.state import Person, evolve

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chassis.decider import Decider
 from chassis.errors import Rejected
-from chassis.streams import Decider
 from contracts.base import Event
 from contracts.identity import PersonalDataRevealed
 from services.identity.reveals.state import Reveal, evolve

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from chassis.decider import Decider
 from chassis.errors import Rejected
-from chassis.streams import Decider
 from contracts.base import Event
 from contracts.identity import SigningKeyAdded, SigningKeyRetired
 from services.identity.lifetimes import LONGEST_TOKEN

@@ -16,10 +16,11 @@ from joserfc.jwk import OKPKey
 
 from chassis.auth import ALGORITHM, generate_key
 from chassis.database import Pool
+from chassis.decider import Do
 from chassis.errors import Unavailable
 from chassis.keyring import NONCE_BYTES, WrongMasterKey
 from chassis.log import Connection
-from chassis.streams import Do, Outcome, Streams
+from chassis.streams import Outcome, Streams
 from contracts.envelope import Metadata
 from contracts.identity import SigningKeyAdded, SigningKeyRetired
 from services.identity.signing_keys.decider import SIGNING_KEYS, STREAM_ID, RotateKeys, TendKeys

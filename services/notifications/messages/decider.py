@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from chassis.streams import Decider
+from chassis.decider import Decider
 from contracts.base import Event
 from contracts.notifications import MessageFailed, MessageResendRequested, MessageSent
 from services.notifications.messages.state import Message, ResendRequested, Waiting, evolve

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from chassis.decider import Decider
 from chassis.errors import NotFound
-from chassis.streams import Decider
 from contracts.base import Event
 from contracts.portal import InstalmentSettings, PortalConfigured
 from services.portal.configuration.state import NoPortal, Portal, PortalState, evolve

@@ -1,5 +1,6 @@
 """A customer changes the instalment of his own contract inside the limits, and the ERP decides."""
 
+import asyncio
 from datetime import date
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from chassis.auth import Principal
 from chassis.testing import eventually
-from contracts.billing import InstalmentConfirmed, InstalmentRefused
+from contracts.billing import InstalmentChanged, InstalmentConfirmed, InstalmentPlanSet, InstalmentRefused
 from contracts.common import Text
 from contracts.erp import InstalmentDecision
 from contracts.portal import InstalmentRules, InstalmentSettings, PortalConfigured
@@ -157,6 +158,21 @@ async def test_a_change_of_another_version_is_not_made(world: World, mine: tuple
     _, id_ = mine
     headers = {**world.customer("contact-1"), "If-Match": '"7"'}
     assert (await change(world, id_, 9_000, headers)).status_code == 412
+
+
+async def test_customer_and_erp_at_the_same_time(world: World, mine: tuple[str, str]) -> None:
+    number, id_ = mine
+    amounts = [10_100 + n for n in range(30)]
+    asked = [asyncio.create_task(change(world, id_, 9_900 - n)) for n in range(10)]
+    for amount in amounts:
+        await world.send(plan(number, amount))
+        asked.append(asyncio.create_task(change(world, id_, 9_900)))
+    answers = [(await task).status_code for task in asked]
+    await world.taken_in()
+    history = await world.history(f"instalments/{id_}")
+    assert [event.amount_cents for event in history if isinstance(event, InstalmentPlanSet)] == [10_000, *amounts]
+    assert len([event for event in history if isinstance(event, InstalmentChanged)]) == answers.count(202) == 1
+    assert set(answers) == {202, 409}
 
 
 async def test_a_contract_of_somebody_else_does_not_exist(world: World, mine: tuple[str, str]) -> None:

@@ -158,6 +158,14 @@ def test_headers_are_kept_as_they_are(headers: list[tuple[str, bytes]]) -> None:
     assert unpack(pack(headers)) == headers
 
 
+def test_what_the_manual_tells_to_send_is_a_message() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "erp.md").read_text(encoding="utf-8")
+    (event,) = re.findall(r'\{"specversion.*\}', manual)
+    assert isinstance(read(record(event.encode(), {})), Message)
+    (body,) = re.findall(r"-d '(.*)'", manual)
+    assert BillingEvent.model_validate_json(body).contract == "4711"
+
+
 def test_every_code_has_its_sentences() -> None:
     folder = Path(__file__).parents[3] / "services" / "billing"
     source = "\n".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))

@@ -133,7 +133,7 @@ class Notifications:
     def mails_to(self, contact_id: str) -> list[Any]:
         return [mail for mail in self.mail.mails if str(mail["To"]).startswith(contact_id)]
 
-    async def mailed(self, contact_id: str, count: int = 1, seconds: float = 20) -> list[Any]:
+    async def mailed(self, contact_id: str, count: int = 1, seconds: float = 40) -> list[Any]:
         """The mails of a customer, once there are so many."""
 
         async def enough() -> bool:
@@ -148,7 +148,7 @@ class Notifications:
             select = "SELECT * FROM notifications.messages WHERE contract_id = %s ORDER BY created_at"
             return await (await connection.execute(select, (contact_id,))).fetchall()
 
-    async def row(self, contract_id: str, /, seconds: float = 20, **expected: Any) -> dict[str, Any]:
+    async def row(self, contract_id: str, /, seconds: float = 40, **expected: Any) -> dict[str, Any]:
         """The only message of a customer, once it is as expected."""
 
         async def fits() -> dict[str, Any] | None:
@@ -168,7 +168,7 @@ class Notifications:
             found = await reader.get(contact_id)
             return found is not None and all(getattr(found, name) == value for name, value in expected.items())
 
-        await eventually(known, 20)
+        await eventually(known, 40)
 
     def mailer(self) -> Mailer:
         """Another mailer beside the service's own."""

@@ -52,7 +52,7 @@ async def test_the_story_of_a_change_in_mails(notifications: Notifications) -> N
     async def all_recorded() -> bool:
         return len(await notifications.settled(anna)) == 3
 
-    await eventually(all_recorded)
+    await eventually(all_recorded, 40)
     events = await notifications.settled(anna)
     assert [event.template for event in events if isinstance(event, MessageSent)] == [
         "instalment_requested",
@@ -158,7 +158,7 @@ async def test_an_address_that_does_not_exist_is_given_up_and_not_tried_again(no
     async def suppressed() -> bool:
         return [row["reason"] for row in await notifications.rows(anna)] == ["smtp_refused", "address_suppressed"]
 
-    await eventually(suppressed, 20)
+    await eventually(suppressed, 40)
     assert notifications.mails_to(anna) == []
 
 
@@ -307,7 +307,7 @@ async def test_staff_see_the_delivery_log(notifications: Notifications) -> None:
         newest = (await client.get("/messages?limit=3", headers=staff)).json()["items"]
         return [item["state"] for item in newest] == ["sent"] * 3
 
-    await eventually(all_sent)
+    await eventually(all_sent, 40)
     first = (await client.get("/messages?limit=2", headers=staff)).json()
     rest = (await client.get("/messages", params={"limit": 2, "cursor": first["next"]}, headers=staff)).json()
     assert [item["contact_id"] for item in first["items"] + rest["items"]][:3] == [anna, otto, anna]
