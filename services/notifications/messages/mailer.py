@@ -15,10 +15,11 @@ import structlog
 from jinja2 import TemplateError
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from chassis.decider import Do
 from chassis.errors import Conflict
 from chassis.http.commands import traceparent
 from chassis.log import Connection
-from chassis.streams import Do, Streams
+from chassis.streams import Streams
 from chassis.telemetry import meter, span
 from contracts.common import Language
 from contracts.envelope import Metadata
