@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 Pool = AsyncConnectionPool[Any]
@@ -24,12 +26,21 @@ def make_pool(url: str, connections: int) -> Pool:
         timeout=ACQUIRE_SECONDS,
         max_idle=60,
         open=False,
+        check=_check,
         kwargs={
             "autocommit": True,
             "connect_timeout": CONNECT_SECONDS,
             "options": f"-c statement_timeout={STATEMENT_MS}",
         },
     )
+
+
+async def _check(connection: AsyncConnection[Any]) -> None:
+    """A connection on which something arrives unasked was most likely closed by the server: ask before it is used."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 @asynccontextmanager

@@ -134,7 +134,6 @@ class Relay:
                     record.data,
                     key=record.stream.encode(),
                     partition=shard,
-                    timestamp_ms=int(record.time.timestamp() * 1000),
                     headers=record.headers(),
                 )
                 for record in records

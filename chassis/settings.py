@@ -24,7 +24,10 @@ class Settings(BaseSettings):
     master_key: SecretStr = Field(description="base64 of 32 bytes; wraps the keys of persons and signing keys")
     identity_url: str = Field(default="", description="Where the JWKS is; empty in identity itself")
     token_issuer: str = Field(default="portico", description="`iss` of every token")
-    smtp_url: str = Field(default="smtp://127.0.0.1:1025", description="smtp(s)://user:password@host:port")
+    smtp_url: SecretStr = Field(
+        default=SecretStr("smtp://127.0.0.1:1025"),
+        description="smtp://, smtp+starttls:// or smtps://, with user:password@host:port",
+    )
     mail_from: str = Field(default="Portico <portal@example.org>")
     otlp_endpoint: str = Field(default="", description="OTLP/HTTP base address for traces; empty: none are sent")
     log_format: Literal["json", "console"] = "json"

@@ -55,6 +55,14 @@ def configure(service: str, settings: Settings) -> None:
         trace.set_tracer_provider(provider)
 
 
+def traceparent() -> str | None:
+    """The current span as W3C trace context, or None outside of a trace."""
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
 @contextmanager
 def span(name: str, parent: str | None = None, **attributes: str | int) -> Iterator[None]:
     """Times a piece of work as a span below the given traceparent, or below the current span."""

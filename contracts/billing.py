@@ -63,6 +63,7 @@ class InstalmentConfirmed(_OfContract, service="billing"):
     currency: Currency
     effective_from: date
     schedule: Schedule
+    portal_id: str | None = Field(default=None, description="Where the change was asked for")
 
 
 class InstalmentRefused(_OfContract, service="billing"):
@@ -73,6 +74,7 @@ class InstalmentRefused(_OfContract, service="billing"):
     current_cents: Annotated[Cents, Field(ge=0, description="What stays in force")]
     currency: Currency
     reason: str
+    portal_id: str | None = None
 
 
 class BillingEventRecorded(_OfContract, service="billing"):

@@ -45,6 +45,7 @@ class EntityDeleted(Event, service="entities"):
 
     entity: str
     id: str
+    person: str | None = Field(default=None, description="Whose personal values it had")
 
 
 class ImportCompleted(Event, service="entities"):

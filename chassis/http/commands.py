@@ -8,7 +8,6 @@ from typing import Annotated
 
 import orjson
 from fastapi import Depends, Request, Response
-from opentelemetry import trace
 from pydantic import BaseModel
 
 from chassis import streams
@@ -18,6 +17,7 @@ from chassis.http.boundary import route_of
 from chassis.http.problems import CORRELATION
 from chassis.log import CommandKey
 from chassis.streams import Outcome
+from chassis.telemetry import traceparent
 from contracts.envelope import Metadata
 
 MAXIMUM_KEY = 200
@@ -75,14 +75,6 @@ async def command_metadata(request: Request) -> Metadata:
 
 CommandRequest = Annotated[streams.Request, Depends(command_request)]
 CommandMetadata = Annotated[Metadata, Depends(command_metadata)]
-
-
-def traceparent() -> str | None:
-    """The current span as W3C trace context, or None outside of a trace."""
-    context = trace.get_current_span().get_span_context()
-    if not context.is_valid:
-        return None
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 def answer(response: Response, outcome: Outcome) -> None:

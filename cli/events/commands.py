@@ -61,7 +61,7 @@ def tail(
     *,
     service: Services = None,
     type_: Annotated[str, typer.Option("--type", help="Only types like this, e.g. 'Instalment*'.")] = "",
-    stream: Annotated[str, typer.Option(help="Only streams like this, e.g. instalments or 'ledger/4f*'.")] = "",
+    stream: Annotated[str, typer.Option(help="Only streams like this, e.g. instalments or 'instalments/4f*'.")] = "",
     since: Annotated[
         str, typer.Option(help="Begin here: 15m, 2h, 2026-11-21T12:00 (UTC) or a position such as billing/2:1234.")
     ] = "",

@@ -12,14 +12,14 @@ from chassis.streams import Clock, utc_now
 from chassis.texts import Texts
 from contracts.erp import BillingEvent, InstalmentDecision, InstalmentPlan
 from contracts.portal import InstalmentRules
+from services.billing.billing_events.reactions import record
+from services.billing.billing_events.views import OWED, is_overdue
 from services.billing.contracts.views import CONTRACTS, PORTALS, rules_for
 from services.billing.erp import api as erp_api
 from services.billing.erp import rejects
 from services.billing.erp.inbox import Commands, ErpInbox
 from services.billing.instalments import api as instalments_api
 from services.billing.instalments.reactions import decide, set_plan
-from services.billing.ledger.reactions import record
-from services.billing.ledger.views import OWED, is_overdue
 
 TEXTS = Texts.load(Path(__file__).with_name("texts.yaml"))
 

@@ -23,7 +23,7 @@ def create(settings: Settings, *, keys: Keys | None = None, clock: Clock = utc_n
     service = Service("notifications", settings, TEXTS, keys=keys, clock=clock)
     directory = ViewDirectory(service.view(RECIPIENTS), service.view(CONTRACTS), service.view(PORTALS))
     service.consume(MessageHandler())
-    server = Server.parse(settings.smtp_url)
+    server = Server.parse(settings.smtp_url.get_secret_value())
     mailer = Mailer(service.pool, service.streams, directory, server, settings.mail_from, recorded=service.relay.wake)
     service.background("mailer", mailer.run)
     service.http.include_router(api.router(service.pool, service.streams, TEXTS))

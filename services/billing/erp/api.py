@@ -14,7 +14,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag
 from chassis.auth import Principal, allow
 from chassis.bus import Headers, Topics
 from chassis.database import Pool
-from chassis.http.commands import traceparent
+from chassis.telemetry import traceparent
 from chassis.texts import Texts, language_of
 from contracts.envelope import CONTENT_TYPE
 from contracts.erp import BillingEvent, ErpMessage, InstalmentDecision, InstalmentPlan

@@ -103,7 +103,7 @@ def router(
     def today() -> date:
         return streams.clock().astimezone(ZONE).date()
 
-    @api.post("/instalment-changes", status_code=202)
+    @api.post("/instalment-changes", status_code=202, dependencies=[Depends(fresh)])
     async def change(
         contract_id: str, body: ChangeRequest, principal: Owner, request: CommandRequest, response: Response
     ) -> ChangeRequested:

@@ -151,6 +151,7 @@ def refuse_change(command: RefuseChange, state: Instalments) -> list[Event]:
             current_cents=plan.amount_cents,
             currency=plan.currency,
             reason=command.reason,
+            portal_id=pending.portal_id,
         )
     ]
 
@@ -180,6 +181,7 @@ def _confirmed(
         currency=plan.currency,
         effective_from=effective_from,
         schedule=schedule,
+        portal_id=change.portal_id,
     )
 
 

@@ -32,6 +32,7 @@ class PendingChange:
     amount_cents: int
     effective_from: date
     changed_on: date
+    portal_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,10 @@ def _with_change(state: Instalments, event: InstalmentChanged) -> Instalments:
     if isinstance(state, NoPlan):
         return state
     return replace(
-        state, pending=PendingChange(event.change_id, event.amount_cents, event.effective_from, event.changed_on)
+        state,
+        pending=PendingChange(
+            event.change_id, event.amount_cents, event.effective_from, event.changed_on, event.portal_id
+        ),
     )
 
 

@@ -58,7 +58,7 @@ def decide(schema: Schema, command: Command, state: State) -> Sequence[Event]:
         case DeleteRecord():
             if isinstance(state, NoRecord):
                 raise NotFound("record_not_found", entity=schema.entity)
-            return [EntityDeleted(entity=schema.entity, id=command.id)]
+            return [EntityDeleted(entity=schema.entity, id=command.id, person=state.person)]
         case _:
             assert_never(command)
 

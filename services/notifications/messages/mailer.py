@@ -17,10 +17,9 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from chassis.decider import Do
 from chassis.errors import Conflict
-from chassis.http.commands import traceparent
 from chassis.log import Connection
 from chassis.streams import Streams
-from chassis.telemetry import meter, span
+from chassis.telemetry import meter, span, traceparent
 from contracts.common import Language
 from contracts.envelope import Metadata
 from contracts.notifications import MessageFailed, MessageSent

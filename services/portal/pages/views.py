@@ -141,6 +141,8 @@ def contact_key(envelope: Envelope) -> str | None:
             return contact_of(event.person)
         case EntityCreated() | EntityChanged() as event if event.entity != "contact":
             return contact_of(event.person) if known(event.personal) else None
+        case EntityDeleted() as event if event.entity != "contact":
+            return contact_of(event.person)
         case _:
             return _record_id(envelope.event, "contact")
 
@@ -158,10 +160,13 @@ def evolve_contact(before: ContactDoc | None, envelope: Envelope) -> ContactDoc 
             attributes = _merged(contact.attributes, event.attributes)
             personal = _opened(contact, event.id, contact.personal.get(event.id, {}), event.personal)
             return contact.model_copy(update={"attributes": attributes, "personal": personal})
-        case EntityDeleted():
+        case EntityDeleted(entity="contact"):
             others = {id_: values for id_, values in contact.personal.items() if id_ != contact.id}
             left = ContactDoc(id=contact.id, erased=contact.erased, personal=others)
             return left if left.erased or left.personal else None
+        case EntityDeleted() as event:
+            others = {id_: values for id_, values in contact.personal.items() if id_ != event.id}
+            return contact.model_copy(update={"personal": others}) if before else None
         case EntityCreated() as event:
             return contact.model_copy(update={"personal": _opened(contact, event.id, {}, event.personal)})
         case EntityChanged() as event if event.entity != "contact":

@@ -14,6 +14,7 @@ from chassis.testing import eventually
 from contracts.billing import BillingEventRecorded, InstalmentPlanSet
 from contracts.erp import InstalmentDecision, InstalmentPlan
 from contracts.ids import record_id
+from services.billing.billing_events.reactions import billing_event_id
 from services.billing.erp import waiting
 from tests.services.billing.conftest import SHARDS, World, bill, plan
 
@@ -56,7 +57,7 @@ async def test_plans_and_billing_events_become_events_once(world: World) -> None
         await world.send(message)
     await world.taken_in()
     (plan_set,) = await world.history(f"instalments/{id_}")
-    opened, paid = await world.history(f"ledger/{id_}")
+    opened, paid = await world.history(f"billing_event/{billing_event_id(id_, 'B-1')}")
     assert isinstance(plan_set, InstalmentPlanSet)
     assert (plan_set.contract_number, plan_set.contact_id, plan_set.amount_cents) == (number, "contact-1", 10_000)
     assert isinstance(opened, BillingEventRecorded)
@@ -236,9 +237,9 @@ async def test_the_same_over_http(world: World) -> None:
         assert listed.json()["message_ids"] == [f"batch-1/{n}" for n in range(1, 6)]
     await world.taken_in()
     assert len(await world.history(f"instalments/{id_}")) == 1
-    assert [event.external_id for event in await world.history(f"ledger/{id_}")] == [  # type: ignore[attr-defined]
-        f"B-{n}" for n in range(5)
-    ]
+    for n in range(5):
+        (recorded,) = await world.history(f"billing_event/{billing_event_id(id_, f'B-{n}')}")
+        assert recorded.external_id == f"B-{n}"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ CONFIRMED = InstalmentConfirmed(
     currency="EUR",
     effective_from=DUES[0],
     schedule=schedule(9_000),
+    portal_id="customers",
 )
 REFUSED = InstalmentRefused(
     **NAMED,
@@ -83,6 +84,7 @@ REFUSED = InstalmentRefused(
     current_cents=10_000,
     currency="EUR",
     reason="Consumption is higher",
+    portal_id="customers",
 )
 
 

@@ -15,9 +15,9 @@ from contracts.entities import EntityChanged, EntityCreated, EntityDeleted, Enti
 from contracts.envelope import Envelope, Metadata, Record
 from contracts.ids import Position
 from contracts.portal import InstalmentSettings, PortalConfigured
+from services.billing.billing_events.views import OWED
 from services.billing.contracts.state import SupplyContract
 from services.billing.contracts.views import CONTRACTS, PORTALS
-from services.billing.ledger.views import OWED
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 

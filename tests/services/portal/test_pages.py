@@ -129,7 +129,7 @@ async def test_the_balance(client: httpx.AsyncClient, elsewhere: Elsewhere, user
     home = await move_in(elsewhere)
     yesterday = TODAY - timedelta(days=1)
     position = await elsewhere.say(
-        stream("ledger", home.contract_id),
+        stream("billing_event", home.contract_id),
         billed(home.contract_id, "late", yesterday, amount_cents=5_000),
         billed(home.contract_id, "today", TODAY, amount_cents=300),
         billed(home.contract_id, "paid", yesterday, paid_on=TODAY),
@@ -151,7 +151,7 @@ async def test_billing_events_overdue_first_then_latest_due(
         for name, shift in days.items()
     ]
     position = await elsewhere.say(
-        stream("ledger", home.contract_id),
+        stream("billing_event", home.contract_id),
         *events,
         billed(home.contract_id, "g", TODAY - timedelta(days=2), credit=True),
     )

@@ -171,7 +171,7 @@ def histories(draw: st.DrawFn) -> list[list[tuple[str, Event]]]:
         streams.append([(stream("instalments", contract_id), event) for event in billing])
         days = draw(st.lists(st.integers(1, 28), max_size=3))
         ledger = [billed(contract_id, "r1", date(2026, 11, day)) for day in days]
-        streams.append([(stream("ledger", contract_id), event) for event in ledger])
+        streams.append([(stream("billing_event", contract_id), event) for event in ledger])
     for contact_id in ("a", "b"):
         deleted = draw(st.booleans())
         own: list[Event] = [contact_created(contact_id)]

@@ -8,8 +8,8 @@ from chassis.decider import Decider
 from contracts.base import Event
 from contracts.billing import BillingEventRecorded
 from contracts.erp import BillingEvent
+from services.billing.billing_events.state import BillingEventState, evolve
 from services.billing.contracts.state import SupplyContract
-from services.billing.ledger.state import Ledger, evolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class RecordBillingEvent:
     event: BillingEvent
 
 
-def decide(command: RecordBillingEvent, ledger: Ledger) -> list[Event]:
+def decide(command: RecordBillingEvent, known: BillingEventState) -> list[Event]:
     """BillingEventRecorded when it is new or has changed, nothing when it is known as it is."""
     told = command.event
     recorded = BillingEventRecorded(
@@ -34,7 +34,6 @@ def decide(command: RecordBillingEvent, ledger: Ledger) -> list[Event]:
         paid_on=told.paid_on,
         status=told.status,
     )
-    known = ledger.events.get(told.external_id)
     return [] if known is not None and _says_the_same(known, recorded) else [recorded]
 
 
@@ -43,4 +42,4 @@ def _says_the_same(known: BillingEventRecorded, recorded: BillingEventRecorded) 
     return known == recorded or known == recorded.model_copy(update={"contact_id": known.contact_id})
 
 
-DECIDER: Decider[RecordBillingEvent, Ledger] = Decider("ledger", Ledger(), decide, evolve)
+DECIDER: Decider[RecordBillingEvent, BillingEventState] = Decider("billing_event", None, decide, evolve)

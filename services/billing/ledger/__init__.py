@@ -1,1 +1,0 @@
-"""Billing events of a contract, mirrored from the ERP."""
