@@ -57,7 +57,7 @@ def test_the_settings_of_a_service_load_and_name_parts_that_exist(
     database = urlsplit(settings.database_url.get_secret_value())
     assert (database.username, database.hostname, database.path) == (role_of(service), "postgres", "/portico")
     assert settings.kafka_servers.partition(":")[0] in PARTS
-    assert urlsplit(settings.smtp_url).hostname in PARTS
+    assert urlsplit(settings.smtp_url.get_secret_value()).hostname in PARTS
     assert urlsplit(settings.identity_url).hostname in SERVICES
     assert urlsplit(settings.identity_url).port == DEFAULTS["identity"]
 

@@ -165,7 +165,9 @@ class TestErasedPersons:
 
 class TestDeleting:
     def test_deletes(self) -> None:
-        given(CONTACT, contact()).when(DeleteRecord("a")).then(EntityDeleted(entity="contact", id="a"))
+        given(CONTACT, contact()).when(DeleteRecord("a")).then(
+            EntityDeleted(entity="contact", id="a", person="contact/a")
+        )
 
     def test_what_does_not_exist(self) -> None:
         given(CONTACT).when(DeleteRecord("a")).rejects("record_not_found")

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 from psycopg.rows import dict_row
+from pydantic import SecretStr
 
 from chassis.auth import LocalKeys, Principal, Role, generate_key, issue
 from chassis.keyring import Sealer
@@ -220,7 +221,7 @@ PORTAL = PortalConfigured(
 async def notifications_on(settings: Settings, mail: MailServer, admin_url: str) -> AsyncIterator[Notifications]:
     """The service at work with this mail server."""
     clock = Clock()
-    settings = settings.model_copy(update={"smtp_url": f"{mail.url}?timeout_seconds=1.5"})
+    settings = settings.model_copy(update={"smtp_url": SecretStr(f"{mail.url}?timeout_seconds=1.5")})
     start = partial(create, keys=LocalKeys([KEY]), clock=clock)
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_servers, acks="all")
     await producer.start()
