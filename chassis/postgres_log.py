@@ -1,4 +1,4 @@
-"""The event log in PostgreSQL: concurrent commands meet at a shard and are appended by one call, loads likewise."""
+"""The event log in PostgreSQL: concurrent commands are appended by one call, loads likewise."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 import orjson
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
+from chassis import arrays
 from chassis.errors import Unavailable
+from chassis.failpoints import Point, reach
 from chassis.log import Append, Appended, Connection, Refused, Repeated, Result, check, shard_of
 from chassis.log import CommandKey as Key
 from contracts.envelope import Metadata, Record
 from contracts.ids import Position
 
+LANES = 2
 GROUP_COMMANDS = 256
 GROUP_EVENTS = 2_000
 WAITING = 20_000
@@ -28,8 +30,7 @@ CONNECT_SECONDS = 10
 
 APPEND = """
 SELECT status, last_sequence, stream_version FROM append_events(
-    %b::smallint, %b::text[], %b::integer[], %b::integer[], %b::timestamptz[], %b::text[], %b::text[],
-    %b::integer[], %b::integer[], %b::text[], %b::text[], %b::bytea[])
+    %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)
 """
 COLUMNS = "shard, sequence, stream, version, type, time, metadata, data"
 LOAD = f"SELECT {COLUMNS} FROM events WHERE stream = ANY(%b::text[]) ORDER BY stream, version"  # noqa: S608
@@ -41,7 +42,7 @@ SELECT key, fingerprint, stream, first_version, last_version, shard, sequence FR
 
 @dataclass
 class _Waiting:
-    """Commands of one shard that wait for the call under way to end."""
+    """Commands that wait for the call under way to end. A lane serves some of the shards, all of them by itself."""
 
     queue: deque[tuple[Append, asyncio.Future[Result]]] = field(default_factory=deque)
     draining: bool = False
@@ -55,7 +56,7 @@ class PostgresLog:
         self.shards = shards
         self.appended: Callable[[], None] = lambda: None
         self._pool = pool
-        self._waiting = [_Waiting() for _ in range(shards)]
+        self._lanes = [_Waiting() for _ in range(min(LANES, shards))]
         self._loads: deque[tuple[Sequence[str], asyncio.Future[dict[str, list[Record]]]]] = deque()
         self._loaders = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,7 +70,7 @@ class PostgresLog:
 
     async def append(self, append: Append) -> Result:
         check(append)
-        waiting = self._waiting[shard_of(append.stream, self.shards)]
+        waiting = self._lanes[shard_of(append.stream, self.shards) % len(self._lanes)]
         if len(waiting.queue) >= WAITING:
             raise Unavailable(f"more than {WAITING} commands wait for the event log")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
@@ -83,9 +84,9 @@ class PostgresLog:
         for append in appends:
             check(append)
         if connection is not None:
-            return await self._append_shards(connection, appends)
-        async with self._pool.connection(CONNECT_SECONDS) as own, own.transaction():
-            results = await self._append_shards(own, appends)
+            return await self._append(connection, appends)
+        async with self._pool.connection(CONNECT_SECONDS) as own:
+            results = await self._append(own, appends)
         self.appended()
         return results
 
@@ -100,10 +101,7 @@ class PostgresLog:
     async def command(self, key: str) -> Repeated | None:
         async with self._pool.connection(CONNECT_SECONDS) as connection:
             row = await (await connection.execute(COMMAND, (key,), prepare=True)).fetchone()
-        if row is None:
-            return None
-        name, fingerprint, stream, first, last, shard, sequence = row
-        return Repeated(Key(name, fingerprint), stream, first, last, Position(self.service, shard, sequence))
+        return self._repeated(row) if row else None
 
     async def read(self, shard: int, after: int, limit: int) -> list[Record]:
         async with self._pool.connection(CONNECT_SECONDS) as connection:
@@ -133,9 +131,10 @@ class PostgresLog:
 
     async def _append_group(self, group: list[tuple[Append, asyncio.Future[Result]]]) -> None:
         try:
-            shard = shard_of(group[0][0].stream, self.shards)
             async with self._pool.connection(CONNECT_SECONDS) as connection:
-                results = await self._append_shard(connection, shard, [append for append, _ in group])
+                await reach(Point.LOG_BEFORE_APPEND)
+                results = await self._append(connection, [append for append, _ in group])
+            await reach(Point.LOG_AFTER_APPEND)
         except Exception as error:
             _fail([future for _, future in group], error)
             return
@@ -144,50 +143,46 @@ class PostgresLog:
             if not future.done():
                 future.set_result(result)
 
-    async def _append_shards(self, connection: Connection, appends: Sequence[Append]) -> list[Result]:
-        """Shards in the order of their numbers, so that two transactions cannot wait for each other."""
-        numbered = sorted(enumerate(appends), key=lambda pair: shard_of(pair[1].stream, self.shards))
-        results: list[tuple[int, Result]] = []
-        for shard, pairs in groupby(numbered, key=lambda pair: shard_of(pair[1].stream, self.shards)):
-            numbers, members = zip(*pairs, strict=True)
-            results += zip(numbers, await self._append_shard(connection, shard, members), strict=True)
-        return [result for _, result in sorted(results, key=lambda pair: pair[0])]
-
-    async def _append_shard(self, connection: Connection, shard: int, appends: Sequence[Append]) -> list[Result]:
-        flat = [
-            (item, place, event.type, event.metadata.to_json(), event.data)
-            for item, append in enumerate(appends, 1)
-            for place, event in enumerate(append.events, 1)
-        ]
-        items, places, types, metadata, data = (list(column) for column in zip(*flat, strict=True))
+    async def _append(self, connection: Connection, appends: Sequence[Append]) -> list[Result]:
+        """One call for all of them."""
+        shards = [shard_of(append.stream, self.shards) for append in appends]
+        events = [event for append in appends for event in append.events]
+        counts = [len(append.events) for append in appends]
+        keys = [append.command for append in appends]
         parameters = (
-            shard,
-            [append.stream for append in appends],
-            [append.expected for append in appends],
-            [len(append.events) for append in appends],
-            [append.time for append in appends],
-            [append.command.key if append.command else None for append in appends],
-            [append.command.fingerprint if append.command else None for append in appends],
-            items,
-            places,
-            types,
-            metadata,
-            data,
+            arrays.shorts(shards),
+            arrays.texts([append.stream for append in appends]),
+            arrays.integers([append.expected for append in appends]),
+            arrays.integers(counts),
+            arrays.times([append.time for append in appends]),
+            arrays.texts([key.key if key else None for key in keys]),
+            arrays.texts([key.fingerprint if key else None for key in keys]),
+            arrays.integers([item for item, count in enumerate(counts, 1) for _ in range(count)]),
+            arrays.integers([place for count in counts for place in range(1, count + 1)]),
+            arrays.texts([event.type for event in events]),
+            arrays.texts([event.metadata.to_json() for event in events]),
+            arrays.byteas([event.data for event in events]),
         )
         cursor = connection.cursor(binary=True)
         rows = await (await cursor.execute(APPEND, parameters, prepare=True)).fetchall()
-        return [await self._result(connection, shard, append, row) for append, row in zip(appends, rows, strict=True)]
+        return [
+            Appended(Position(self.service, shard, row[1]), row[2])
+            if row[0] == "appended"
+            else await self._not_appended(connection, append, row)
+            for append, shard, row in zip(appends, shards, rows, strict=True)
+        ]
 
-    async def _result(self, connection: Connection, shard: int, append: Append, row: TupleRow) -> Result:
-        status, sequence, version = row
-        if status == "appended":
-            return Appended(Position(self.service, shard, sequence), version)
+    async def _not_appended(self, connection: Connection, append: Append, row: TupleRow) -> Result:
+        status, _, version = row
         if status == "repeated" and append.command:
             found = await (await connection.execute(COMMAND, (append.command.key,), prepare=True)).fetchone()
             if found is not None:
-                name, fingerprint, stream, first, last, where, at = found
-                return Repeated(Key(name, fingerprint), stream, first, last, Position(self.service, where, at))
+                return self._repeated(found)
         return Refused(append.stream, append.expected, version)
+
+    def _repeated(self, row: TupleRow) -> Repeated:
+        name, fingerprint, stream, first, last, shard, sequence = row
+        return Repeated(Key(name, fingerprint), stream, first, last, Position(self.service, shard, sequence))
 
     async def _drain_loads(self) -> None:
         try:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.testing import eventually
 from cli.stack.background import started
 from cli.stack.state import State
 from cli.story import erp
@@ -23,7 +24,9 @@ from cli.story.papers import AMOUNT_CENTS, Papers
 from cli.story.plot import UTILITY, play
 from cli.story.stage import Place, Stage, set_up
 from contracts.erp import BillingEvent, InstalmentPlan
+from services.portal.pages.views import INSTALMENTS
 from tests.conftest import temporary_state
+from tests.spans import Collected, collector
 
 
 @dataclass
@@ -65,9 +68,17 @@ class Recorded:
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    with temporary_state() as folder, started(State(folder / ".portico"), "--port-base", "0") as record:
-        yield Place.of(record)
+def traces() -> Iterator[Collected]:
+    with collector() as collected:
+        yield collected
+
+
+@pytest.fixture(scope="module")
+def place(traces: Collected) -> Iterator[Place]:
+    with pytest.MonkeyPatch.context() as environment, temporary_state() as folder:
+        environment.setenv("PORTICO_OTLP_ENDPOINT", traces.url)
+        with started(State(folder / ".portico"), "--port-base", "0") as record:
+            yield Place.of(record)
 
 
 @pytest.fixture
@@ -105,6 +116,23 @@ async def test_the_story_of_an_instalment(recorded: tuple[Recorded, Stage], numb
     assert (last["instalment"].partition(" from ")[0], "requested" in last) == ("€85.00", False)
     assert last["last decision"].startswith("€75.00 refused: Nach Ihrem letzten Zählerstand")
     assert account.checks[-1].startswith("Four events, four mails")
+
+
+@pytest.mark.slow
+async def test_a_change_is_one_trace_from_the_request_to_the_page_and_the_mail(place: Place, traces: Collected) -> None:
+    async with set_up(place, Recorded()) as stage:
+        await play(stage)
+    wanted = {
+        ("portico-billing", "POST /contracts/{contract_id}/instalment-changes"),
+        ("portico-portal", f"{INSTALMENTS.consumer}"),
+        ("portico-notifications", "reaction:messages"),
+        ("portico-notifications", "send mail"),
+    }
+
+    async def one_trace() -> bool:
+        return wanted <= traces.trace_of("portico-billing", "POST /contracts/{contract_id}/instalment-changes")
+
+    await eventually(one_trace, 20)
 
 
 def test_the_erp_of_the_story_knows_nothing_of_portico() -> None:

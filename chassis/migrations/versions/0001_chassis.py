@@ -41,44 +41,41 @@ CREATE TABLE commands (
 CREATE INDEX commands_time ON commands (time);
 """
 
-# One call appends a group of commands to one shard. Its head row is the lock: whoever holds it hands out the next
+# One call appends a group of commands. The head rows of its shards are the locks: whoever holds one hands out the next
 # sequences, and a transaction that rolls back hands them back, so that a shard never has a gap. An item is a command
 # for one stream; each stream occurs once in a call. The arrays of events name their item and their place in it.
 APPEND = """
 CREATE FUNCTION append_events(
-    p_shard smallint,
-    p_streams text[], p_expected integer[], p_counts integer[], p_times timestamptz[],
+    p_shards smallint[], p_streams text[], p_expected integer[], p_counts integer[], p_times timestamptz[],
     p_keys text[], p_fingerprints text[],
     p_items integer[], p_places integer[], p_types text[], p_metadata text[], p_data bytea[]
 ) RETURNS TABLE (status text, last_sequence bigint, stream_version integer)
 LANGUAGE plpgsql AS $$
-DECLARE
-    v_head bigint;
 BEGIN
-    SELECT h.sequence INTO STRICT v_head FROM heads h WHERE h.shard = p_shard FOR UPDATE;
+    PERFORM FROM heads h WHERE h.shard = ANY (p_shards) ORDER BY h.shard FOR UPDATE;
     RETURN QUERY
     WITH item AS MATERIALIZED (
         SELECT u.*,
                coalesce((SELECT e.version FROM events e WHERE e.stream = u.stream ORDER BY e.version DESC LIMIT 1), 0)
                    AS actual,
-               EXISTS (SELECT FROM commands c WHERE c.key = u.key) AS repeated
-        FROM unnest(p_streams, p_expected, p_counts, p_times, p_keys, p_fingerprints)
-             WITH ORDINALITY AS u(stream, expected, n, time, key, fingerprint, number)
+               u.key IS NOT NULL AND EXISTS (SELECT FROM commands c WHERE c.key = u.key) AS repeated
+        FROM unnest(p_shards, p_streams, p_expected, p_counts, p_times, p_keys, p_fingerprints)
+             WITH ORDINALITY AS u(shard, stream, expected, n, time, key, fingerprint, number)
     ), accepted AS MATERIALIZED (
-        SELECT i.*, v_head + sum(i.n) OVER (ORDER BY i.number) - i.n AS before
-        FROM item i WHERE NOT i.repeated AND i.actual = i.expected
+        SELECT i.*, h.sequence + sum(i.n) OVER (PARTITION BY i.shard ORDER BY i.number) - i.n AS before
+        FROM item i JOIN heads h USING (shard) WHERE NOT i.repeated AND i.actual = i.expected
     ), inserted AS (
         INSERT INTO events (shard, sequence, stream, version, type, time, metadata, data)
-        SELECT p_shard, a.before + x.place, a.stream, a.expected + x.place, x.type, a.time, x.metadata, x.data
+        SELECT a.shard, a.before + x.place, a.stream, a.expected + x.place, x.type, a.time, x.metadata, x.data
         FROM unnest(p_items, p_places, p_types, p_metadata, p_data) AS x(item, place, type, metadata, data)
         JOIN accepted a ON a.number = x.item
     ), advanced AS (
         UPDATE heads h SET sequence = h.sequence + t.n
-        FROM (SELECT sum(a.n) AS n FROM accepted a) t
-        WHERE h.shard = p_shard AND t.n > 0
+        FROM (SELECT a.shard, sum(a.n) AS n FROM accepted a GROUP BY a.shard) t
+        WHERE h.shard = t.shard
     ), keyed AS (
         INSERT INTO commands (key, fingerprint, stream, first_version, last_version, shard, sequence, time)
-        SELECT a.key, a.fingerprint, a.stream, a.expected + 1, a.expected + a.n, p_shard, a.before + a.n, a.time
+        SELECT a.key, a.fingerprint, a.stream, a.expected + 1, a.expected + a.n, a.shard, a.before + a.n, a.time
         FROM accepted a WHERE a.key IS NOT NULL
         ON CONFLICT DO NOTHING
     )
