@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from cli.invocation import portico
 from cli.problem import Problem
 from cli.seeding.feeder import Target, applied, feed
 from cli.seeding.generator import customers
@@ -105,7 +106,7 @@ async def _more_customers(place: Place, count: int, console: Console) -> None:
 def _what_next(console: Console, record: Record, *, stays: bool) -> None:
     console.print("\n[bold]What to try next[/]")
     lines = [
-        ('eval "$(portico env)"', "addresses and a token in this shell"),
+        (f'eval "$({portico()} env)"', "addresses, a token, portico and psql in this shell"),
         ("portico events tail", "every event, live and in colours"),
         ('kcat -b "$PORTICO_KAFKA_SERVERS" -t portico.billing -C -o beginning -e', "the topic as an ERP sees it"),
         (
@@ -115,7 +116,7 @@ def _what_next(console: Console, record: Record, *, stays: bool) -> None:
         ),
     ]
     if not stays:
-        lines.insert(0, ("portico up", "start it again; all of this is still there"))
+        lines.insert(0, (f"{portico()} up", "start it again; all of this is still there"))
     if record.mailbox_url:
         lines.append((record.mailbox_url, "the mailbox, in a browser"))
     for what, why in lines:

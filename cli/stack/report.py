@@ -4,6 +4,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from cli.invocation import portico
 from cli.stack.state import Record
 
 
@@ -22,7 +23,7 @@ def show_ready(record: Record, seconds: float) -> None:
     console.print(table)
     memory = resident_bytes(record.pid) / 2**20
     console.print(f"\nReady after [bold]{seconds:.1f} s[/], [bold]{memory:.0f} MB[/] resident in all.")
-    console.print('Addresses and a token for another shell: [bold]eval "$(portico env)"[/]. Ctrl-C stops.')
+    console.print(f'Addresses and a token for another shell: [bold]eval "$({portico()} env)"[/]. Ctrl-C stops.')
 
 
 def resident_bytes(pid: int) -> int:
