@@ -11,17 +11,23 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from chassis.bus import SEND_SECONDS, open_producer
+from chassis.database import KEEPALIVE
+from chassis.failpoints import Point, reach
 from chassis.log import Connection
 from chassis.postgres_log import PostgresLog
+from chassis.seals import Link, Notary, save
 from chassis.settings import Settings
 from chassis.telemetry import meter
 from contracts.envelope import Record
+from contracts.seal import Seal
+from contracts.topics import SEALS
 
 log = structlog.get_logger()
 
 PAGE = 1_000
 POLL_SECONDS = 0.25
 LEAD_SECONDS = 2.0
+SESSION_SECONDS = 5
 BACKOFF_SECONDS = (0.2, 10.0)
 BATCH_BYTES = 256 * 1024
 
@@ -41,6 +47,8 @@ class Relay:
         self._topic = settings.topic(log_.service)
         self._wakes = [asyncio.Event() for _ in range(log_.shards)]
         self._leads: dict[int, int] = {}
+        self._notary = Notary(log_.service, settings.seal_key_bytes)
+        self._links: dict[int, Link] = {}
         self.connected = False
 
     def wake(self) -> None:
@@ -72,14 +80,19 @@ class Relay:
             backoff = min(backoff * 2, high)
 
     async def _session(self) -> None:
-        """Everything below one lock session: when it is lost, so is the leadership, and saving a cursor fails."""
+        """Everything below one lock session: when it is lost, so is the leadership, and saving a cursor fails.
+
+        The server ends it when nothing is heard from us: a process that stands still does not lead.
+        """
         url = self._settings.database_url.get_secret_value()
+        options = f"-c synchronous_commit=off -c idle_session_timeout={SESSION_SECONDS}s"
         async with (
             open_producer(self._settings, max_batch_size=BATCH_BYTES) as producer,
-            await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=10) as session,
+            await psycopg.AsyncConnection.connect(
+                url, autocommit=True, connect_timeout=SESSION_SECONDS, options=options, **KEEPALIVE
+            ) as session,
             asyncio.TaskGroup() as tasks,
         ):
-            await session.execute("SET synchronous_commit = off")
             self.connected = True
             tasks.create_task(self._poll(session))
             while True:
@@ -97,14 +110,18 @@ class Relay:
             (candidates, self._log.service),
         )
         led = dict(await cursor.fetchall())
-        self._leads |= led
+        if led:
+            self._links |= await self._notary.links(session, led)
+        self._leads |= {shard: min(sequence, self._links[shard].sequence) for shard, sequence in led.items()}
         return sorted(led)
 
     async def _poll(self, session: Connection) -> None:
         """Appends of other processes do not wake this one: look."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            for shard, head in await (await session.execute("SELECT shard, sequence FROM heads")).fetchall():
+            async with asyncio.timeout(SESSION_SECONDS):
+                heads = await (await session.execute("SELECT shard, sequence FROM heads")).fetchall()
+            for shard, head in heads:
                 if head > self._leads.get(shard, head):
                     self._wakes[shard].set()
 
@@ -114,19 +131,29 @@ class Relay:
             wake.clear()
             after = self._leads[shard]
             records = await self._log.read(shard, after, PAGE)
+            _heed_cancellation()
             if not records:
                 await wake.wait()
                 continue
             if [record.position.sequence for record in records] != list(range(after + 1, after + 1 + len(records))):
                 raise LogGap(f"{self._log.service}/{shard} has a gap after {after}")
-            await self._publish(shard, records, producer)
+            await reach(Point.RELAY_BEFORE_SEND)
+            seal = self._notary.seal(shard, self._links[shard], records)
+            await self._publish(shard, records, seal, producer)
+            await reach(Point.RELAY_AFTER_SEND)
             after = records[-1].position.sequence
-            await session.execute("UPDATE relay_cursors SET sequence = %s WHERE shard = %s", (after, shard))
+            await reach(Point.RELAY_BEFORE_SAVE)
+            await save(session, shard, after, seal)
             self._leads[shard] = after
+            if seal:
+                self._links[shard] = Link(seal.last, bytes.fromhex(seal.seal))
+            await reach(Point.RELAY_AFTER_SAVE)
             published_events.add(len(records), {"shard": shard})
             wake.set()
 
-    async def _publish(self, shard: int, records: Sequence[Record], producer: AIOKafkaProducer) -> None:
+    async def _publish(
+        self, shard: int, records: Sequence[Record], seal: Seal | None, producer: AIOKafkaProducer
+    ) -> None:
         async with asyncio.timeout(SEND_SECONDS):
             sent = [
                 await producer.send(
@@ -138,6 +165,16 @@ class Relay:
                 )
                 for record in records
             ]
+            if seal:
+                value, key = seal.model_dump_json().encode(), seal.chain.encode()
+                sent.append(await producer.send(self._settings.topic(SEALS.name), value, key=key, partition=shard))
             await asyncio.wait(sent)
         for acknowledged in sent:
             acknowledged.result()
+
+
+def _heed_cancellation() -> None:
+    """Waiting for a connection of the pool can swallow a cancellation: asyncio.wait_for does, before Python 3.12."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

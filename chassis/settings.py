@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -21,7 +21,11 @@ class Settings(BaseSettings):
     topic_prefix: str = Field(default="portico", pattern=r"^[a-z0-9][a-z0-9.-]{0,60}$")
     topic_replicas: int = Field(default=1, ge=1, le=9)
     shards: int = Field(default=4, ge=1, le=1024, description="Shards of a log; fixed when it is created")
+    consumer_session_ms: int = Field(
+        default=15_000, ge=1_000, le=300_000, description="For how long a silent instance keeps its partitions"
+    )
     master_key: SecretStr = Field(description="base64 of 32 bytes; wraps the keys of persons and signing keys")
+    seal_key: SecretStr = Field(default=SecretStr(""), description="base64 of an Ed25519 key, 32 bytes; signs seals")
     identity_url: str = Field(default="", description="Where the JWKS is; empty in identity itself")
     token_issuer: str = Field(default="portico", description="`iss` of every token")
     smtp_url: SecretStr = Field(
@@ -36,9 +40,11 @@ class Settings(BaseSettings):
     port: int = Field(default=8400, ge=0, le=65535)
     development: bool = Field(default=False, description="Allows development tokens; never in production")
 
-    @field_validator("master_key")
+    @field_validator("master_key", "seal_key")
     @classmethod
-    def _is_key(cls, value: SecretStr) -> SecretStr:
+    def _is_key(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if info.field_name == "seal_key" and not value.get_secret_value():
+            return value
         try:
             key = base64.b64decode(value.get_secret_value(), validate=True)
         except binascii.Error as error:
@@ -50,6 +56,10 @@ class Settings(BaseSettings):
     @property
     def master_key_bytes(self) -> bytes:
         return base64.b64decode(self.master_key.get_secret_value())
+
+    @property
+    def seal_key_bytes(self) -> bytes | None:
+        return base64.b64decode(self.seal_key.get_secret_value()) or None
 
     def topic(self, name: str) -> str:
         """The full name of a topic: `billing` -> `portico.billing`."""

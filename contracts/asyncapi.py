@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from contracts.base import ORGANISATION
-from contracts.json_schema import Published, is_inbound
-from contracts.topics import ERP_IN, ERP_REJECTS, SERVICES, TOPICS, Topic
+from contracts.json_schema import Published, is_inbound, plain_schema
+from contracts.seal import Seal
+from contracts.topics import ERP_IN, ERP_REJECTS, SEALS, SERVICES, TOPICS, Topic
 
 PARTITIONS = 4
 DESCRIPTION = """\
@@ -50,7 +51,11 @@ def document(types: Mapping[str, Published], version: str) -> dict[str, Any]:
         "channels": {_channel_id(topic): _channel(topic, types) for topic in TOPICS},
         "operations": {_operation_id(topic): _operation(topic, types) for topic in TOPICS},
         "components": {
-            "messages": {**{_short(name): _message(cls) for name, cls in types.items()}, "rejected": REJECTED},
+            "messages": {
+                **{_short(name): _message(cls) for name, cls in types.items()},
+                "rejected": REJECTED,
+                "seal": SEAL,
+            },
             "schemas": {"eventHeaders": EVENT_HEADERS, "erpHeaders": ERP_HEADERS},
             "correlationIds": {
                 "correlation": {
@@ -65,6 +70,8 @@ def document(types: Mapping[str, Published], version: str) -> dict[str, Any]:
 def _messages(topic: Topic, types: Mapping[str, Published]) -> list[str]:
     if topic == ERP_REJECTS:
         return ["rejected"]
+    if topic == SEALS:
+        return ["seal"]
     inbound = topic == ERP_IN
     return [
         _short(name)
@@ -99,6 +106,8 @@ def _channel(topic: Topic, types: Mapping[str, Published]) -> dict[str, Any]:
 def _partitioning(topic: Topic) -> str:
     if topic.name in SERVICES:
         return "crc32 (IEEE, as in zlib) of the stream's UTF-8 bytes, modulo the number of shards"
+    if topic == SEALS:
+        return "the shard's number"
     return "chosen by the writer from the key: records with the same key must share a partition"
 
 
@@ -201,4 +210,12 @@ REJECTED: dict[str, Any] = {
     },
     "payload": {"description": "The original value, whatever it was"},
     "bindings": {"kafka": {"key": {"description": "The original key"}, "bindingVersion": "0.5.0"}},
+}
+SEAL: dict[str, Any] = {
+    "name": "portico.seal",
+    "title": "Seal",
+    "summary": "The end of a shard's hash chain after a batch; a seal may be repeated.",
+    "contentType": "application/json",
+    "payload": {**plain_schema(Seal), "description": inspect.getdoc(Seal)},
+    "bindings": {"kafka": {"key": {"type": "string", "description": "service/shard"}, "bindingVersion": "0.5.0"}},
 }

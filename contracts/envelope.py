@@ -24,7 +24,20 @@ class Metadata:
     traceparent: str | None = None
 
     def to_json(self) -> str:
-        return orjson.dumps({name: value for name in self.__slots__ if (value := getattr(self, name))}).decode()
+        return self.encoded().decode()
+
+    def encoded(self) -> bytes:
+        """JSON of what is known, in the order of the fields: the text that is stored and sealed."""
+        known: dict[str, str] = {}
+        if self.correlation_id:
+            known["correlation_id"] = self.correlation_id
+        if self.causation_id:
+            known["causation_id"] = self.causation_id
+        if self.actor:
+            known["actor"] = self.actor
+        if self.traceparent:
+            known["traceparent"] = self.traceparent
+        return orjson.dumps(known)
 
     @classmethod
     def from_mapping(cls, values: dict[str, str]) -> Metadata:

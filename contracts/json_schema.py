@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 import contracts
@@ -45,9 +46,14 @@ def published() -> dict[str, Published]:
     return {name: cls for name, cls in sorted(declared.items()) if cls.__module__.startswith("contracts.")}
 
 
+def plain_schema(cls: type[BaseModel]) -> Schema:
+    """The JSON Schema of any model, without repeated names."""
+    return cls.model_json_schema(schema_generator=_Plain)
+
+
 def schema_of(cls: Published) -> Schema:
     """The JSON Schema (draft 2020-12) of a type's value as it is published."""
-    generated = cls.model_json_schema(schema_generator=_Plain)
+    generated = plain_schema(cls)
     schema = {
         "$schema": DIALECT,
         "$id": f"urn:{cls.type.replace('.', ':')}",

@@ -37,4 +37,9 @@ ERP_REJECTS = Topic(
     "Records of erp.in that could not be taken: their original key, value and headers, and the reason.",
     NINETY_DAYS,
 )
-TOPICS = (*map(_of_service, SERVICES), ERP_IN, ERP_REJECTS)
+SEALS = Topic(
+    "seals",
+    "Seals of all services: the hash chain over each shard's events, kept outside the database. Key = service/shard.",
+    FOR_EVER,
+)
+TOPICS = (*map(_of_service, SERVICES), ERP_IN, ERP_REJECTS, SEALS)

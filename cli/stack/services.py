@@ -2,6 +2,7 @@
 
 import functools
 import http.client
+import os
 import sys
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -25,6 +26,7 @@ def shared_environment(kafka_servers: str, smtp_url: str, ports: Mapping[str, in
         "PORTICO_KAFKA_SERVERS": kafka_servers,
         "PORTICO_SMTP_URL": smtp_url,
         "PORTICO_MASTER_KEY": secrets.master_key,
+        "PORTICO_SEAL_KEY": os.environ.get("PORTICO_SEAL_KEY", ""),
         "PORTICO_IDENTITY_URL": service_url("identity", ports),
         "PORTICO_DEVELOPMENT": "true",
         "PORTICO_HOST": HOST,

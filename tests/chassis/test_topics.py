@@ -28,7 +28,7 @@ def settings(servers: str, prefix: str, shards: int = 4, replicas: int = 1) -> S
 
 def test_every_service_that_is_started_has_a_topic() -> None:
     assert set(STARTED) == set(SERVICES)
-    assert [topic.name for topic in TOPICS] == [*SERVICES, "erp.in", "erp.rejects"]
+    assert [topic.name for topic in TOPICS] == [*SERVICES, "erp.in", "erp.rejects", "seals"]
 
 
 async def test_topics_are_made_once_as_listed(kafka_servers: str, topic_prefix: str) -> None:
