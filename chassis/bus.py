@@ -11,6 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from chassis.settings import Settings
+from chassis.topics import TopicSettings
 
 Headers = Sequence[tuple[str, bytes]]
 SEND_SECONDS = 30
@@ -32,7 +33,7 @@ class ForeignRecord:
 
 
 @asynccontextmanager
-async def open_producer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
+async def open_producer(settings: TopicSettings, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
     """An idempotent producer with acks=all."""
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka_servers,

@@ -15,10 +15,21 @@ Pool = AsyncConnectionPool[Any]
 ACQUIRE_SECONDS = 10
 CONNECT_SECONDS = 5
 STATEMENT_MS = 60_000
+TRANSACTION_IDLE_MS = 10_000
+#: Finds out within a minute that the other side is gone without a word.
+KEEPALIVE: dict[str, Any] = {
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 60_000,
+}
 
 
 def make_pool(url: str, connections: int) -> Pool:
-    """A pool of autocommit connections, not opened yet; statements and waits for a connection end by themselves."""
+    """A pool of autocommit connections, not opened yet; statements and waits for a connection end by themselves.
+
+    So does a transaction whose process stands still: it would keep its locks from everybody else.
+    """
     return AsyncConnectionPool(
         url,
         min_size=2,
@@ -30,7 +41,9 @@ def make_pool(url: str, connections: int) -> Pool:
         kwargs={
             "autocommit": True,
             "connect_timeout": CONNECT_SECONDS,
-            "options": f"-c statement_timeout={STATEMENT_MS}",
+            "options": f"-c statement_timeout={STATEMENT_MS} "
+            f"-c idle_in_transaction_session_timeout={TRANSACTION_IDLE_MS}",
+            **KEEPALIVE,
         },
     )
 

@@ -12,7 +12,8 @@ import structlog
 import uvicorn
 from fastapi import FastAPI, Header, Request
 
-from chassis import operations, telemetry
+from chassis import operations, telemetry, view_tables
+from chassis.applier import Applier
 from chassis.auth import Keys, RemoteKeys, TokenVerifier
 from chassis.bus import Topics
 from chassis.consumer import Consumer
@@ -22,21 +23,19 @@ from chassis.http import Limits, add_header, create_app
 from chassis.keyring import PostgresKeyring, Sealer
 from chassis.postgres_log import PostgresLog
 from chassis.reactions import Handler, Reaction, ReactionHandler
+from chassis.rebuilds import Rebuilds
 from chassis.relay import Relay
 from chassis.settings import Settings
 from chassis.sources import ForeignHandler, ForeignSource, LogSource
 from chassis.streams import Clock, Streams, utc_now
+from chassis.tasks import Work, ended, restarted
 from chassis.texts import Texts
 from chassis.views import D, View, ViewHandler, ViewReader
 from contracts.ids import Position
 
 log = structlog.get_logger()
 
-Work = Callable[[], Awaitable[None]]
 MAXIMUM_POSITIONS = 8
-STOP_ATTEMPTS = 5
-STOP_SECONDS = 2.0
-BACKGROUND_SECONDS = (0.5, 30.0)
 
 
 class Service:
@@ -63,6 +62,7 @@ class Service:
         self.relay = Relay(self.log, settings)
         self.log.appended = self.relay.wake
         self.consumers: list[Consumer] = []
+        self.rebuilds = Rebuilds(settings, self.pool, self.log, self.sealer)
         verifier = TokenVerifier(keys or RemoteKeys(settings.identity_url), settings.token_issuer)
         self.http: FastAPI = create_app(name, texts, verifier, limits=limits)
         self.http.include_router(operations.router(self))
@@ -81,6 +81,8 @@ class Service:
 
     def consume(self, handler: Handler) -> None:
         """Applies events by a handler of the service's own."""
+        if isinstance(handler, ViewHandler):
+            self.rebuilds.handlers[handler.view.name] = handler
         self._add(LogSource(handler, self.sealer))
 
     def consume_foreign(self, topic: str, handler: ForeignHandler) -> None:
@@ -137,6 +139,7 @@ class Service:
                 "SELECT shard, h.sequence, r.sequence FROM heads h JOIN relay_cursors r USING (shard) ORDER BY shard"
             )
             rows = await cursor.fetchall()
+        rebuilds = [view for view in await self.views() if view["rebuild"] and view["rebuild"]["ended_at"] is None]
         return {
             "service": self.name,
             "ready": all((await self.readiness()).values()),
@@ -145,8 +148,14 @@ class Service:
                 for shard, head, published in rows
             ],
             "consumers": [position for consumer in self.consumers for position in consumer.positions()],
-            "parked": [parked for consumer in self.consumers for parked in await consumer.checkpoints.parked()],
+            "parked": [parked for consumer in self.consumers for parked in await consumer.applier.parking.listed()],
+            "rebuilds": rebuilds,
         }
+
+    async def views(self) -> list[dict[str, Any]]:
+        """Every version of every view that has a table, its size and its last rebuild."""
+        async with self.pool.connection() as connection:
+            return await view_tables.listed(connection, [each.view for each in self.rebuilds.handlers.values()])
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -156,12 +165,16 @@ class Service:
             await self._check_shards()
             if self._publishes:
                 await stack.enter_async_context(self.topics.open())
-            works = [("relay", self.relay.run), *((c.source.name, c.run) for c in self.consumers), *self._background]
-            tasks = [asyncio.create_task(_restarted(name, work), name=name) for name, work in works]
+            works = [
+                *(("relay", self.relay.run), ("rebuilds", self.rebuilds.run)),
+                *((consumer.source.name, consumer.run) for consumer in self.consumers),
+                *self._background,
+            ]
+            tasks = [asyncio.create_task(restarted(name, work), name=name) for name, work in works]
             try:
                 yield
             finally:
-                await _cancelled(tasks)
+                await ended(tasks)
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -169,9 +182,9 @@ class Service:
             yield
 
     def _add(self, source: LogSource | ForeignSource) -> None:
-        consumer = Consumer(source, self.name, self.settings, self.pool)
-        consumer.after_commit = self.relay.wake
-        self.consumers.append(consumer)
+        applier = Applier(source, self.pool)
+        applier.after_commit = self.relay.wake
+        self.consumers.append(Consumer(applier, self.name, self.settings, self.pool))
 
     async def _check_shards(self) -> None:
         shards = len(await self.log.heads())
@@ -184,32 +197,6 @@ class Service:
 
 class WrongShards(Exception):
     """The settings name another number of shards than the log has."""
-
-
-async def _restarted(name: str, work: Work) -> None:
-    """Runs work for ever; what it cannot mend itself is logged, and it begins anew."""
-    low, high = BACKGROUND_SECONDS
-    backoff = low
-    while True:
-        started = asyncio.get_running_loop().time()
-        try:
-            await work()
-        except Exception:
-            log.exception("work failed", work=name, retry_seconds=backoff)
-        backoff = low if asyncio.get_running_loop().time() - started > high else min(backoff * 2, high)
-        await asyncio.sleep(backoff)
-
-
-async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
-    """Ends tasks; a library may swallow a cancellation, so it is said again, and not for ever."""
-    pending = set(tasks)
-    for _ in range(STOP_ATTEMPTS):
-        for task in pending:
-            task.cancel()
-        if pending:
-            _, pending = await asyncio.wait(pending, timeout=STOP_SECONDS)
-    for task in pending:
-        log.error("work did not end", work=task.get_name())
 
 
 def _positions(header: str | None) -> list[Position]:

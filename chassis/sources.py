@@ -32,30 +32,41 @@ def stream_of(record: ForeignRecord) -> str:
     return (record.key or b"?").decode("utf-8", "backslashreplace").replace("\0", "\\0")[:1_000]
 
 
+def _position(record: ForeignRecord) -> Position | None:
+    for name, value in record.headers:
+        if name == "ce_id":
+            try:
+                position = Position.parse(value.decode())
+            except ValueError:
+                return None
+            return position if position.shard == record.partition else None
+    return None
+
+
 class LogSource:
     """Topics of our services: every record carries a sequence without gaps."""
 
     gapless = True
     idle_seconds: float | None = None
 
-    def __init__(self, handler: Handler, sealer: Sealer) -> None:
+    def __init__(self, handler: Handler, sealer: Sealer, *, traced: bool = True) -> None:
         self.name = handler.name
         self.topics = tuple(sorted({event.service for event in handler.events}))
         self.durable = handler.durable
         self._handler = handler
         self._sealer = sealer
+        self._traced = traced
         self._wanted = {event.type.rpartition(".")[0] for event in handler.events}
 
     def sequence(self, record: ForeignRecord) -> int | None:
         """The sequence of a record, or None when it does not say one for its partition."""
-        for name, value in record.headers:
-            if name == "ce_id":
-                try:
-                    position = Position.parse(value.decode())
-                except ValueError:
-                    return None
-                return position.sequence if position.shard == record.partition else None
-        return None
+        position = _position(record)
+        return position.sequence if position else None
+
+    def position(self, record: ForeignRecord) -> str | None:
+        """The position of a record's event, or None when it does not say one for its partition."""
+        position = _position(record)
+        return str(position) if position else None
 
     def stream(self, record: ForeignRecord) -> str:
         return stream_of(record)
@@ -69,7 +80,8 @@ class LogSource:
         envelopes = await self.open(records)
         if envelopes:
             await self._handler.apply(connection, envelopes)
-            telemetry.consumed(self.name, envelopes, started_ns)
+            if self._traced:
+                telemetry.consumed(self.name, envelopes, started_ns)
 
     async def open(self, records: Sequence[ForeignRecord]) -> list[Envelope]:
         """Loads the records that the handler wants. Raises MalformedRecord or ValueError for what cannot be loaded."""
@@ -97,6 +109,10 @@ class ForeignSource:
 
     def sequence(self, record: ForeignRecord) -> int | None:
         return record.offset + 1
+
+    def position(self, record: ForeignRecord) -> str | None:
+        """Others' records have none."""
+        return None
 
     def stream(self, record: ForeignRecord) -> str:
         return stream_of(record)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
@@ -43,11 +44,11 @@ class View(Generic[D]):
     @property
     def consumer(self) -> str:
         """The name under which its checkpoints are kept."""
-        return f"view:{self.name}:v{self.version}"
+        return consumer_name(self.name, self.version)
 
     @property
     def table(self) -> str:
-        return f"view_{self.name}_v{self.version}"
+        return table_name(self.name, self.version)
 
     def fold(self, documents: dict[str, D | None], envelopes: Sequence[Envelope]) -> dict[str, D | None]:
         """Folds envelopes into documents by key; returns those that were touched."""
@@ -60,23 +61,40 @@ class View(Generic[D]):
         return touched
 
 
+def consumer_name(view: str, version: int) -> str:
+    """The name under which the checkpoints of a view are kept."""
+    return f"view:{view}:v{version}"
+
+
+def table_name(view: str, version: int) -> str:
+    return f"view_{view}_v{version}"
+
+
 class ViewHandler(Generic[D]):
     """Applies batches of events to a view's table: two statements a batch, however many events it has."""
 
     def __init__(self, view: View[D]) -> None:
         self.view = view
         self.name = view.consumer
-        self.events = view.events
+        self.table = view.table
+        self.events: tuple[type[Event], ...] = view.events
         self.durable = False
 
+    def beside(self, rebuild: int) -> Self:
+        """The same for a table and checkpoints of a rebuild's own."""
+        other = copy(self)
+        other.name = f"{self.view.consumer}:r{rebuild}"
+        other.table = f"{self.view.table}_r{rebuild}"
+        return other
+
     async def prepare(self, connection: Connection) -> None:
-        """Makes the view's table and indexes where they are missing."""
-        table = sql.Identifier(self.view.table)
+        """Makes the table and its indexes where they are missing."""
+        table = sql.Identifier(self.table)
         await connection.execute(
             sql.SQL("CREATE TABLE IF NOT EXISTS {} (key text PRIMARY KEY, doc jsonb NOT NULL)").format(table)
         )
         for name, expression in self.view.indexes.items():
-            index = sql.Identifier(f"{self.view.table}_{name}")
+            index = sql.Identifier(f"{self.table}_{name}")
             statement = sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})")
             await connection.execute(statement.format(index, table, sql.SQL(expression)))
 
@@ -88,7 +106,7 @@ class ViewHandler(Generic[D]):
         keys = sorted({key for envelope in envelopes if (key := self.view.key(envelope)) is not None})
         if not keys:
             return
-        table = sql.Identifier(self.view.table)
+        table = sql.Identifier(self.table)
         select = sql.SQL("SELECT key, doc::text FROM {} WHERE key = ANY(%s) ORDER BY key FOR UPDATE").format(table)
         rows = await (await connection.execute(select, (keys,))).fetchall()
         load = self.view.document.model_validate_json
@@ -103,7 +121,7 @@ class ViewHandler(Generic[D]):
             loaded = [key for key, _ in rows]
             cursor = await connection.execute(upsert, (list(kept), list(kept.values()), loaded))
             if cursor.rowcount != len(kept):
-                raise Conflict(self.view.table, len(kept), cursor.rowcount)
+                raise Conflict(self.table, len(kept), cursor.rowcount)
         if gone:
             await connection.execute(sql.SQL("DELETE FROM {} WHERE key = ANY(%s)").format(table), (gone,))
 

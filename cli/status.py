@@ -64,7 +64,14 @@ def show(console: Console, answers: list[dict[str, Any]]) -> None:
         )
     console.print(table)
     _show_rows(console, "Behind", ("consumer", "topic", "partition", "position", "lag"), _behind(answers))
-    _show_rows(console, "Parked", ("consumer", "stream", "count", "error"), _parked(answers))
+    _show_rows(
+        console,
+        "Stopped: an event is missing on the topic",
+        ("consumer", "topic", "partition", "after"),
+        _gaps(answers),
+    )
+    _show_rows(console, "Parked", ("consumer", "stream", "count", "event", "error"), _parked(answers))
+    _show_rows(console, "Being rebuilt", ("view", "from", "since", "events", "of"), _rebuilds(answers))
 
 
 def _behind(answers: list[dict[str, Any]]) -> list[tuple[str, ...]]:
@@ -78,9 +85,29 @@ def _behind(answers: list[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 def _parked(answers: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     return [
-        (f"{a['service']}/{p['consumer']}", p["stream"], f"{p['count']:,}", p["error"])
+        (f"{a['service']}/{p['consumer']}", p["stream"], f"{p['count']:,}", p.get("position", ""), p["error"])
         for a in answers
         for p in a["parked"]
+    ]
+
+
+def _gaps(answers: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    return [
+        (f"{a['service']}/{c['name']}", c["topic"], str(c["partition"]), f"{c['position']:,}")
+        for a in answers
+        for c in a["consumers"]
+        if c.get("stopped_at_gap")
+    ]
+
+
+def _rebuilds(answers: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    return [
+        (
+            *(f"{a['service']}/{view['name']}", view["rebuild"]["source"], view["rebuild"]["started_at"][:19]),
+            *(f"{view['rebuild']['applied']:,}", f"{view['rebuild']['to_apply']:,}"),
+        )
+        for a in answers
+        for view in a.get("rebuilds", ())
     ]
 
 

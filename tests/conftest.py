@@ -24,7 +24,7 @@ hypothesis.settings.load_profile("portico")
 
 
 #: Tests end processes, not the machine: what the server wrote is safe in the system's memory, and disks are slow.
-KEPT_BY_THE_SYSTEM = {"fsync": "off"}
+KEPT_BY_THE_SYSTEM = {"fsync": "off", "track_commit_timestamp": "on"}
 
 
 @contextmanager

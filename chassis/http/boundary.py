@@ -42,11 +42,15 @@ propagator = TraceContextTextMapPropagator()
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may be. `larger` allows more bytes below some paths, e.g. `{"/imports": 50_000_000}`."""
+    """What a request may be. `larger` allows more bytes below some paths, e.g. `{"/imports": 50_000_000}`.
+
+    An answer must have begun `answer_seconds` after the body was there; a form is read while it is answered.
+    """
 
     body_bytes: int = 1024 * 1024
     body_seconds: float = 30
     larger: Mapping[str, int] = field(default_factory=dict)
+    answer_seconds: float = 30
 
     def bytes_for(self, path: str) -> int:
         return next((limit for prefix, limit in self.larger.items() if path.startswith(prefix)), self.body_bytes)
@@ -91,7 +95,11 @@ class Boundary:
 
     async def _answer(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, sender: _Sender) -> None:
         try:
-            await self._app(scope, await self._checked(scope, headers, receive), sender)
+            await self._in_time(scope, await self._checked(scope, headers, receive), sender)
+        except TimeoutError as error:
+            if sender.status:
+                raise
+            await problems.unavailable(scope, error)(scope, receive, sender)
         except Rejected as refused:
             await problems.rejection(scope, refused)(scope, receive, sender)
         except ClientDisconnect:
@@ -102,6 +110,16 @@ class Boundary:
             if sender.status:
                 raise
             await problems.problem(scope, 500, "internal_error")(scope, receive, sender)
+
+    async def _in_time(self, scope: Scope, receive: Receive, sender: _Sender) -> None:
+        """Raises TimeoutError when no answer has begun in time."""
+        seconds = None if isinstance(receive, _Counted) else self._limits.answer_seconds
+        async with asyncio.timeout(seconds) as deadline:
+            sender.deadline = deadline
+            try:
+                await self._app(scope, receive, sender)
+            finally:
+                sender.deadline = None
 
     async def _checked(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Receive:
         """Refuses what no endpoint takes; gives back where the endpoint reads the body from."""
@@ -154,10 +172,13 @@ class _Sender:
         self._send = send
         self._correlation_id = correlation_id
         self.status = 0
+        self.deadline: asyncio.Timeout | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self.deadline:
+                self.deadline.reschedule(None)
             own = [(b"x-correlation-id", self._correlation_id.encode()), (b"x-content-type-options", b"nosniff")]
             message["headers"] = [*message["headers"], *own]
             for name, value in self._scope.get(EXTRA_HEADERS, ()):

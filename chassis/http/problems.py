@@ -8,7 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+import psycopg
 import structlog
+from aiokafka.errors import KafkaError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
@@ -126,7 +128,8 @@ def install(app: FastAPI) -> None:
     """Lets the app answer with problems, whatever is raised in it."""
     app.add_exception_handler(Rejected, _rejected)
     app.add_exception_handler(Conflict, _conflict)
-    app.add_exception_handler(Unavailable, _unavailable)
+    for passing in (Unavailable, psycopg.OperationalError, KafkaError, TimeoutError):
+        app.add_exception_handler(passing, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
 
@@ -145,8 +148,15 @@ async def _conflict(request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    log.warning("unavailable", reason=str(error), path=request.scope["path"])
-    return problem(request.scope, 503, "unavailable", headers={"Retry-After": str(RETRY_SECONDS)})
+    if isinstance(error, psycopg.errors.ProgramLimitExceeded):
+        raise error
+    return unavailable(request.scope, error)
+
+
+def unavailable(scope: Scope, error: Exception) -> Response:
+    """The answer when something needed is full, busy or away: the same request can succeed later."""
+    log.warning("unavailable", reason=f"{type(error).__name__}: {error}", path=scope["path"])
+    return problem(scope, 503, "unavailable", headers={"Retry-After": str(RETRY_SECONDS)})
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -155,15 +155,15 @@ async def test_a_poisonous_event_parks_its_stream_and_others_flow(running_servic
     assert (await shown(service, good, last.position) or {})["total"] == 5
     assert (await document(service, bad) or {})["total"] == 1
     view = next(c for c in service.consumers if c.source.name.startswith("view:"))
-    (parked,) = await view.checkpoints.parked()
+    (parked,) = await view.applier.parking.listed()
     assert (parked["stream"], parked["count"]) == (f"counter/{bad}", 2)
     assert "poison" in parked["error"]
 
-    assert await view.retry(f"counter/{bad}") == 0
-    assert await view.drop(f"counter/{bad}") == 1
-    assert await view.retry(f"counter/{bad}") == 1
+    assert await view.applier.retry(f"counter/{bad}") == 0
+    assert await view.applier.drop(f"counter/{bad}") == 1
+    assert await view.applier.retry(f"counter/{bad}") == 1
     assert (await document(service, bad) or {})["total"] == 3
-    assert await view.checkpoints.parked() == []
+    assert await view.applier.parking.listed() == []
 
 
 def shard(service: Service, id_: str) -> int:
@@ -187,7 +187,7 @@ async def test_records_that_are_not_ours_are_parked_and_nothing_stops(running_se
     view = next(c for c in service.consumers if c.source.name.startswith("view:"))
 
     async def all_parked() -> bool:
-        return sum(parked["count"] for parked in await view.checkpoints.parked()) == 3 * SHARDS
+        return sum(parked["count"] for parked in await view.applier.parking.listed()) == 3 * SHARDS
 
     await eventually(all_parked)
 

@@ -22,8 +22,25 @@ BUSY = {
     "consumers": [
         {"name": "view:page", "topic": "portico.billing", "partition": 2, "position": 90, "lag": 7},
         {"name": "view:idle", "topic": "portico.billing", "partition": 3, "position": 5, "lag": 0},
+        {
+            "name": "view:old",
+            "topic": "portico.billing",
+            "partition": 1,
+            "position": 77,
+            "lag": 0,
+            "stopped_at_gap": True,
+        },
     ],
-    "parked": [{"consumer": "view:page", "stream": "instalments/4f1c", "count": 2, "error": "KeyError: [amount]"}],
+    "rebuilds": [
+        {
+            "name": "page",
+            "rebuild": {"source": "log", "started_at": "2026-11-21T12:00:00", "applied": 5, "to_apply": 12},
+        }
+    ],
+    "parked": [
+        {"consumer": "view:page", "stream": "instalments/4f1c", "count": 2, "error": "KeyError: [amount]"}
+        | {"position": "billing/2:91"}
+    ],
 }
 
 
@@ -71,6 +88,11 @@ def test_a_service_tells_what_it_has_to_do() -> None:
     assert "view:page" in text
     assert "view:idle" not in text
     assert "KeyError: [amount]" in text
+    assert "billing/2:91" in text
+    stopped = text[text.index("Stopped: an event is missing") :].splitlines()
+    assert stopped[2].split() == ["billing/view:old", "portico.billing", "1", "77"]
+    rebuilt = text[text.index("Being rebuilt") :].splitlines()
+    assert rebuilt[2].split() == ["billing/page", "log", "2026-11-21T12:00:00", "5", "12"]
 
 
 def test_readiness_shows_even_without_a_token() -> None:

@@ -127,15 +127,15 @@ BEGIN
     IF NOT p_durable THEN
         PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
+    -- The lock is a statement of its own: what a retry has unparked by then must be seen by the next one.
+    PERFORM FROM checkpoints c
+    WHERE c.consumer = p_consumer AND c.topic = p_topic AND c.partition = p_partition
+    FOR UPDATE;
     RETURN QUERY
-    WITH checkpoint AS MATERIALIZED (
-        SELECT c.fence, c.sequence FROM checkpoints c
-        WHERE c.consumer = p_consumer AND c.topic = p_topic AND c.partition = p_partition
-        FOR UPDATE
-    )
     SELECT c.fence, c.sequence,
            ARRAY(SELECT DISTINCT p.stream FROM parked p WHERE p.consumer = p_consumer AND p.stream = ANY (p_streams))
-    FROM checkpoint c;
+    FROM checkpoints c
+    WHERE c.consumer = p_consumer AND c.topic = p_topic AND c.partition = p_partition;
 END $$;
 """
 

@@ -15,7 +15,7 @@ from services.entities.records.views import RECORDS, RecordDocument
 
 FORGET = sql.SQL(
     "UPDATE {} SET doc = doc || '{{\"personal\": {{}}, \"erased\": true}}'::jsonb WHERE doc->>'person' = ANY(%s)"
-).format(sql.Identifier(RECORDS.table))
+)
 
 
 class RecordsHandler(ViewHandler[RecordDocument]):
@@ -36,4 +36,4 @@ class RecordsHandler(ViewHandler[RecordDocument]):
         if erased:
             for person in erased:
                 self._keyring.forget(person)
-            await connection.execute(FORGET, (erased,))
+            await connection.execute(FORGET.format(sql.Identifier(self.table)), (erased,))

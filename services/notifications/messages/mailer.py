@@ -17,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from chassis.decider import Do
 from chassis.errors import Conflict
+from chassis.failpoints import Point, reach
 from chassis.log import Connection
 from chassis.streams import Streams
 from chassis.telemetry import meter, span, traceparent
@@ -115,9 +116,12 @@ class Mailer:
 
     async def _deliver(self, session: Session, due: Due) -> None:
         with span("send mail", due.traceparent, template=due.template, message=due.id):
+            await reach(Point.MAILER_BEFORE_SEND)
             attempt = await self._attempt(session, due)
+            await reach(Point.MAILER_AFTER_SEND)
             outcomes.add(1, {"outcome": type(attempt.outcome).__name__.lower()})
             await self._record(due, attempt)
+            await reach(Point.MAILER_AFTER_COMMIT)
 
     async def _attempt(self, session: Session, due: Due) -> Attempt:
         found = await self._directory.find(due.contact_id, due.contract_id, due.contract_number, due.portal_id)

@@ -1,0 +1,41 @@
+"""Work beside requests: started again when it fails, and surely ended when it must."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+import structlog
+
+log = structlog.get_logger()
+
+Work = Callable[[], Awaitable[None]]
+STOP_ATTEMPTS = 5
+STOP_SECONDS = 2.0
+BACKGROUND_SECONDS = (0.5, 30.0)
+
+
+async def restarted(name: str, work: Work) -> None:
+    """Runs work for ever; what it cannot mend itself is logged, and it begins anew."""
+    low, high = BACKGROUND_SECONDS
+    backoff = low
+    while True:
+        started = asyncio.get_running_loop().time()
+        try:
+            await work()
+        except Exception:
+            log.exception("work failed", work=name, retry_seconds=backoff)
+        backoff = low if asyncio.get_running_loop().time() - started > high else min(backoff * 2, high)
+        await asyncio.sleep(backoff)
+
+
+async def ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Ends tasks; a library may swallow a cancellation, so it is said again, and not for ever."""
+    pending = set(tasks)
+    for _ in range(STOP_ATTEMPTS):
+        for task in pending:
+            task.cancel()
+        if pending:
+            _, pending = await asyncio.wait(pending, timeout=STOP_SECONDS)
+    for task in pending:
+        log.error("work did not end", work=task.get_name())
