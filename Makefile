@@ -6,10 +6,10 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test lint contracts bench lock
+.PHONY: help demo up down test guarantees mutations lint contracts bench lock
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(READY) ## Start everything and play one true story through it
 	@$(BIN)/portico demo
@@ -23,6 +23,12 @@ down: $(READY) ## Stop what runs elsewhere
 test: lint ## Check everything: style, types, imports, and all tests on real PostgreSQL and Kafka
 	@$(BIN)/python -m pytest
 
+guarantees: $(READY) ## Break everything at random for ten minutes (docs/guarantees.md); PORTICO_SEED=... repeats a run
+	@PORTICO_GUARANTEES=long $(BIN)/python -m pytest tests/guarantees
+
+mutations: $(READY) ## Take away one mechanism at a time and see that its guarantee notices
+	@$(BIN)/python -m tests.guarantees.mutations
+
 lint: $(READY) ## Check style, types and the direction of imports
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -35,8 +41,8 @@ lint: $(READY) ## Check style, types and the direction of imports
 contracts: $(READY) ## Write JSON Schemas and the AsyncAPI document from the contracts
 	@$(BIN)/python -m contracts.generate
 
-bench: $(READY) ## Measure, beside raw psycopg and raw aiokafka
-	@$(BIN)/python -m bench
+bench: $(READY) ## Measure, beside its peers; ARGS='--only command', --quick, --json FILE, see bench/README.md
+	@$(BIN)/python -m bench $(ARGS)
 
 lock: $(READY) ## Resolve all dependencies anew into requirements.lock
 	@$(BIN)/python -m venv build/lock

@@ -1,83 +1,93 @@
-"""`make bench`: starts PostgreSQL and Kafka, measures, prints the table."""
+"""`make bench`: starts PostgreSQL and Kafka, measures row by row, and prints the table."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
-import itertools
-import os
+import logging
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
-from bench.harness import Row, as_json, show
-from bench.rows import Bench, append_row, command_row, latency_rows, prepare, relay_row, view_row
-from chassis.provision import provision_database
-from chassis.settings import Settings
-from cli.stack.kafka import kafka
-from cli.stack.ports import free_port
-from cli.stack.postgres import postgres
+from bench.harness import Result, Row, run
+from bench.plot import draw
+from bench.rows import ROWS
+from bench.scene import FULL, QUICK, SMOKE, Scene, Sizes, set_up
+from bench.table import as_json, lines, machine, show, versions
+
+TEN_MILLION = 10_000_000
+KEYS = tuple(row.key for row in ROWS)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="bench", description="Portico beside its peers, in one run")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of one round of an append row")
-    parser.add_argument("--events", type=int, default=40_000, help="events of a relay or view round")
-    parser.add_argument("--smoke", action="store_true", help="everything once and short, to see that it runs")
-    parser.add_argument("--json", metavar="FILE", help="write all samples to a file, - for standard output")
-    options = parser.parse_args()
-    if options.smoke:
-        options.rounds, options.seconds, options.events = 1, 0.3, 2_000
+    options = _options()
+    sizes = _sizes(options)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    with tempfile.TemporaryDirectory(prefix="portico-bench-") as folder:
-        state = Path(folder)
-        with postgres(state / "p", free_port()) as database, kafka(state / "k") as broker:
-            url = provision_database(database.url(), {"billing": "bench"}, 4)["billing"]
-            settings = Settings.model_validate(
-                {
-                    "database_url": url,
-                    "kafka_servers": broker.servers,
-                    "master_key": base64.b64encode(os.urandom(32)).decode(),
-                    "identity_url": "http://127.0.0.1:9",
-                }
-            )
-            bench = Bench(settings, options.seconds, options.events, 300 if options.smoke else 3_000)
-            rows = asyncio.run(run(bench, options.rounds))
-    setting = (
-        f"{options.rounds} alternating rounds; embedded PostgreSQL 18 (fsync on) and Kafka 4.3 on the same machine; "
-        f"events of 250 B; relay and view over {options.events:,} events"
-    )
-    show(rows, setting)
+    rows = [row for row in ROWS if not options.only or row.key in options.only]
+    notes = [f"{machine()}", versions(), describe(sizes)]
+    started = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="portico-bench-") as folder,
+        set_up(Path(folder), sizes, install=not options.smoke) as scene,
+    ):
+        results = asyncio.run(_measure(rows, scene))
+    notes.append(f"measured in {(time.monotonic() - started) / 60:.1f} minutes")
+    found = lines(results)
+    show(found, notes)
     if options.json == "-":
-        sys.stdout.write(as_json(rows, setting) + "\n")
+        sys.stdout.write(as_json(found, notes) + "\n")
     elif options.json:
-        Path(options.json).write_text(as_json(rows, setting))
+        Path(options.json).write_text(as_json(found, notes) + "\n")
+    if options.plot:
+        draw(found, notes, Path(options.plot))
 
 
-async def run(bench: Bench, rounds: int) -> list[Row]:
-    """Measures all rows, one after the other."""
-    prepare(bench.url)
-    counter = itertools.count(1)
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description="Portico beside its peers, in one run")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="three short rounds of less")
+    size.add_argument("--smoke", action="store_true", help="everything once and tiny, to see that it runs")
+    parser.add_argument("--rounds", type=int, help="rounds of each row")
+    parser.add_argument("--only", action="append", choices=KEYS, metavar="ROW", help=f"of {', '.join(KEYS)}; repeat")
+    parser.add_argument("--growth", action="store_true", help="growth up to ten million events (8 GB of disk)")
+    parser.add_argument("--json", metavar="FILE", help="write all samples to a file, - for standard output")
+    parser.add_argument("--plot", metavar="NAME", help="draw NAME.png and NAME.svg")
+    return parser.parse_args()
 
-    def prefix() -> str:
-        return f"bench{next(counter)}"
 
-    rows = [
-        *(append_row(bench, writers) for writers in (1, 8, 64, 256)),
-        append_row(bench, 8, batch=100),
-        command_row(bench, 64),
-        relay_row(bench, prefix),
-        view_row(bench, prefix),
-        *latency_rows(bench, prefix),
-    ]
+def _sizes(options: argparse.Namespace) -> Sizes:
+    sizes = SMOKE if options.smoke else QUICK if options.quick else FULL
+    if options.growth:
+        sizes = replace(sizes, growth=(*sizes.growth, TEN_MILLION))
+    return replace(sizes, rounds=options.rounds) if options.rounds else sizes
+
+
+def describe(sizes: Sizes) -> str:
+    """The settings that all rows share."""
+    return (
+        f"{sizes.rounds} alternating rounds of {sizes.seconds:g} s; embedded PostgreSQL 18 (fsync, synchronous_commit) "
+        f"and Kafka 4.3 on the same machine; events of 250 B; relay and view over {sizes.events:,} events, "
+        f"replay over {sizes.replayed:,}, import of {sizes.imported:,}, "
+        f"latency at {sizes.rate}/s for {sizes.latency_seconds:g} s"
+    )
+
+
+async def _measure(rows: Sequence[Row], scene: Scene) -> list[Result]:
+    def say(line: str) -> None:
+        sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+
+    results = []
     for row in rows:
-        sys.stderr.write(f"{row.name} ...\n")
-        await row.run(rounds)
-    return rows
+        result = await run(row, scene, scene.sizes.rounds, say)
+        say(f"{row.title}: {result.seconds:.0f} s")
+        results.append(result)
+    return results
 
 
 if __name__ == "__main__":

@@ -25,11 +25,25 @@ from contracts.topics import SEALS
 log = structlog.get_logger()
 
 PAGE = 1_000
+PACE_SECONDS = 0.01
 POLL_SECONDS = 0.25
 LEAD_SECONDS = 2.0
 SESSION_SECONDS = 5
 BACKOFF_SECONDS = (0.2, 10.0)
 BATCH_BYTES = 256 * 1024
+
+JOIN = "SELECT pg_advisory_lock_shared(hashtext('portico.relays.' || %s), 0)"
+COUNT = """
+SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND classid = (hashtext('portico.relays.' || %s)::bigint & 4294967295)::oid AND objid = 0
+"""
+LEAD = """
+SELECT shard, sequence FROM relay_cursors
+WHERE shard = ANY(%s) AND pg_try_advisory_lock(hashtext('portico.relay.' || %s), shard) LIMIT %s
+"""
+RESIGN = "SELECT pg_advisory_unlock(hashtext('portico.relay.' || %s), %s)"
 
 published_events = meter.create_counter("portico_relay_published", description="Events published to Kafka")
 
@@ -39,7 +53,10 @@ class LogGap(Exception):
 
 
 class Relay:
-    """One task a shard, for those shards that this process leads. Runs until cancelled."""
+    """One task a shard, for those shards that this process leads: its share among the relays of its service.
+
+    Runs until cancelled.
+    """
 
     def __init__(self, log_: PostgresLog, settings: Settings) -> None:
         self._log = log_
@@ -49,6 +66,7 @@ class Relay:
         self._leads: dict[int, int] = {}
         self._notary = Notary(log_.service, settings.seal_key_bytes)
         self._links: dict[int, Link] = {}
+        self._resigning: set[int] = set()
         self.connected = False
 
     def wake(self) -> None:
@@ -76,6 +94,7 @@ class Relay:
                     backoff = low
             self.connected = False
             self._leads.clear()
+            self._resigning.clear()
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, high)
 
@@ -93,22 +112,33 @@ class Relay:
             ) as session,
             asyncio.TaskGroup() as tasks,
         ):
+            await session.execute(JOIN, (self._log.service,))
             self.connected = True
             tasks.create_task(self._poll(session))
             while True:
-                for shard in await self._newly_led(session):
+                share = await self._share(session)
+                for shard in await self._newly_led(session, share - len(self._leads)):
                     tasks.create_task(self._lead(shard, session, producer))
+                self._resign(len(self._leads) - share)
                 await asyncio.sleep(LEAD_SECONDS)
 
-    async def _newly_led(self, session: Connection) -> list[int]:
+    async def _share(self, session: Connection) -> int:
+        """How many shards each of the relays at work leads at the most."""
+        row = await (await session.execute(COUNT, (self._log.service,))).fetchone()
+        relays = row[0] if row else 1
+        return -(-self._log.shards // max(1, relays))
+
+    def _resign(self, surplus: int) -> None:
+        """Gives shards up for relays that came later; each goes when its batch is through."""
+        for shard in sorted(self._leads)[: max(0, surplus)]:
+            self._resigning.add(shard)
+            self._wakes[shard].set()
+
+    async def _newly_led(self, session: Connection, wanted: int) -> list[int]:
         candidates = [shard for shard in range(self._log.shards) if shard not in self._leads]
-        if not candidates:
+        if not candidates or wanted <= 0:
             return []
-        cursor = await session.execute(
-            "SELECT shard, sequence FROM relay_cursors WHERE shard = ANY(%s) "
-            "AND pg_try_advisory_lock(hashtext('portico.relay.' || %s), shard)",
-            (candidates, self._log.service),
-        )
+        cursor = await session.execute(LEAD, (candidates, self._log.service, wanted))
         led = dict(await cursor.fetchall())
         if led:
             self._links |= await self._notary.links(session, led)
@@ -126,10 +156,12 @@ class Relay:
                     self._wakes[shard].set()
 
     async def _lead(self, shard: int, session: Connection, producer: AIOKafkaProducer) -> None:
+        """Publishes until it resigns. After a batch that is not full it pauses: more at once costs everybody less."""
         wake = self._wakes[shard]
-        while True:
+        while shard not in self._resigning:
             wake.clear()
             after = self._leads[shard]
+            read_at = asyncio.get_running_loop().time()
             records = await self._log.read(shard, after, PAGE)
             _heed_cancellation()
             if not records:
@@ -150,6 +182,11 @@ class Relay:
             await reach(Point.RELAY_AFTER_SAVE)
             published_events.add(len(records), {"shard": shard})
             wake.set()
+            if len(records) < PAGE:
+                await asyncio.sleep(read_at + PACE_SECONDS - asyncio.get_running_loop().time())
+        await session.execute(RESIGN, (self._log.service, shard))
+        self._resigning.discard(shard)
+        del self._leads[shard]
 
     async def _publish(
         self, shard: int, records: Sequence[Record], seal: Seal | None, producer: AIOKafkaProducer
