@@ -1,0 +1,290 @@
+"""Shows that the guarantees can fail: takes away one mechanism at a time, in a copy, and runs the test of it.
+
+`python -m tests.guarantees.mutations [WORD ...]` (`make mutations`) prints a table and writes it into
+docs/guarantees.md; with words only those mechanisms whose names hold one of them are tried, and nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.stack.kafka import kafka
+from cli.stack.ports import free_port
+from cli.stack.postgres import postgres
+from tests.conftest import KEPT_BY_THE_SYSTEM
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "guarantees.md"
+TABLE = re.compile(r"(?<=<!-- mutations -->\n).*(?=<!-- /mutations -->)", re.DOTALL)
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info", "node_modules")
+TEST_SECONDS = 100
+WAIT_SECONDS = 20
+LOG = "chassis/migrations/versions/0001_chassis.py"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A mechanism, the lines that take it away (file, before, after), and the test that must notice."""
+
+    mechanism: str
+    test: str
+    lines: tuple[tuple[str, str, str], ...]
+
+
+MUTATIONS = (
+    Mutation(
+        "an append locks the heads of its shards",
+        "test_02_parallel_appends.py::test_one_of_twenty",
+        ((LOG, "    PERFORM FROM heads h WHERE h.shard = ANY (p_shards) ORDER BY h.shard FOR UPDATE;\n", ""),),
+    ),
+    Mutation(
+        "an append checks the version of its stream",
+        "test_02_parallel_appends.py::test_one_of_twenty",
+        ((LOG, "WHERE NOT i.repeated AND i.actual = i.expected", "WHERE NOT i.repeated"),),
+    ),
+    Mutation(
+        "a key that was used before is noticed",
+        "test_02_parallel_appends.py::test_successes",
+        ((LOG, "u.key IS NOT NULL AND EXISTS (SELECT FROM commands c WHERE c.key = u.key)", "false"),),
+    ),
+    Mutation(
+        "sequences are handed out under the lock, without gaps",
+        "test_01_interleaved_appends.py",
+        ((LOG, "SELECT i.*, h.sequence + sum(i.n)", "SELECT i.*, 1 + h.sequence + sum(i.n)"),),
+    ),
+    Mutation(
+        "the relay saves its cursor after Kafka has the records",
+        "test_03_relay_killed.py::test_nothing",
+        (
+            (
+                "chassis/relay.py",
+                "            await reach(Point.RELAY_BEFORE_SEND)\n"
+                "            seal = self._notary.seal(shard, self._links[shard], records)\n",
+                "            seal = self._notary.seal(shard, self._links[shard], records)\n"
+                "            await save(session, shard, records[-1].position.sequence, seal)\n"
+                "            await reach(Point.RELAY_BEFORE_SEND)\n",
+            ),
+        ),
+    ),
+    Mutation(
+        "a consumer drops duplicates",
+        "test_03_relay_killed.py::test_nothing",
+        (("chassis/gaps.py", "            duplicates += 1\n", "            batch.append(record)\n"),),
+    ),
+    Mutation(
+        "a consumer stops at a missing sequence",
+        "test_03_relay_killed.py::test_a_record",
+        (("chassis/gaps.py", "elif found == sequence + 1:", "elif found is not None and found > sequence:"),),
+    ),
+    Mutation(
+        "the checkpoint is saved in the transaction of the effect",
+        "test_04_consumer_killed.py",
+        (
+            ("chassis/applier.py", "            await self.checkpoints.save(connection, partition, now)\n", ""),
+            (
+                "chassis/applier.py",
+                "        await reach(Point.CONSUMER_AFTER_COMMIT)\n",
+                "        await reach(Point.CONSUMER_AFTER_COMMIT)\n"
+                "        async with self._pool.connection() as own:\n"
+                "            await self.checkpoints.save(own, partition, now)\n",
+            ),
+        ),
+    ),
+    Mutation(
+        "an advisory lock elects the relay of a shard",
+        "test_05_two_relays.py::test_each_shard",
+        (("chassis/relay.py", "AND pg_try_advisory_lock(hashtext('portico.relay.' || %s), shard)", "AND %s <> ''"),),
+    ),
+    Mutation(
+        "a relay that stands still loses its lock",
+        "test_05_two_relays.py::test_the_other_takes_over_when_a_relay",
+        (("chassis/relay.py", "idle_session_timeout={SESSION_SECONDS}s", "idle_session_timeout=0"),),
+    ),
+    Mutation(
+        "a checkpoint fences whoever had the partition before",
+        "test_06_rebalance_storm.py::test_a_consumer_that_stood_still_between",
+        (
+            ("chassis/checkpoints.py", "if row is None or row[0] != mine.fence:", "if row is None:"),
+            ("chassis/checkpoints.py", "if row[1] != mine.sequence:", "if row[1] < 0:"),
+        ),
+    ),
+    Mutation(
+        "a transaction that stands still ends",
+        "test_06_rebalance_storm.py::test_a_consumer_that_stood_still_in",
+        (("chassis/database.py", "TRANSACTION_IDLE_MS = 10_000", "TRANSACTION_IDLE_MS = 0"),),
+    ),
+    Mutation(
+        "records count as sent when Kafka says so (acks=all, idempotent)",
+        "test_07_servers_die.py::test_kafka",
+        (
+            ("chassis/bus.py", '        acks="all",\n', "        acks=0,\n"),
+            ("chassis/bus.py", "        enable_idempotence=True,\n", ""),
+        ),
+    ),
+    Mutation(
+        "a batch is one transaction",
+        "test_08_stopped_politely.py",
+        (
+            (
+                "chassis/applier.py",
+                "        async with self._pool.connection() as connection, connection.transaction():\n"
+                "            waiting = await",
+                "        async with self._pool.connection() as connection:\n            waiting = await",
+            ),
+        ),
+    ),
+    Mutation(
+        "records behind a parked one wait",
+        "test_09_poison_event.py",
+        (("chassis/checkpoints.py", "return frozenset(row[2])", "return frozenset()"),),
+    ),
+    Mutation(
+        "a batch looks for parked streams when it has its lock",
+        "test_09_poison_event.py",
+        (
+            (LOG, "c.partition = p_partition\n    FOR UPDATE;\n", "c.partition = p_partition;\n"),
+            (LOG, "c.partition = p_partition;\nEND $$;", "c.partition = p_partition FOR UPDATE;\nEND $$;"),
+        ),
+    ),
+    Mutation(
+        "what cannot be applied is parked and not passed over",
+        "test_15_bad_input.py::test_malformed",
+        (
+            (
+                "chassis/applier.py",
+                "failures[self.source.stream(records[0])] = _Failure(records[0], reason(error))",
+                "log.error(reason(error))",
+            ),
+        ),
+    ),
+    Mutation(
+        "nesting of JSON is bounded",
+        "test_15_bad_input.py::test_bad_requests",
+        (("chassis/http/boundary.py", "MAXIMUM_DEPTH = 64", "MAXIMUM_DEPTH = 10_000_000"),),
+    ),
+    Mutation(
+        "a database that refuses is answered with 503",
+        "test_23_disk_full.py::test_a_server_that_says_so",
+        (
+            (
+                "chassis/http/problems.py",
+                "(Unavailable, psycopg.OperationalError, KafkaError,",
+                "(Unavailable, KafkaError,",
+            ),
+        ),
+    ),
+    Mutation(
+        "an answer begins in time",
+        "test_24_pool_exhausted.py",
+        (("chassis/http/boundary.py", "else self._limits.answer_seconds", "else None"),),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the test noticed, by what, and after how many seconds."""
+
+    mutation: Mutation
+    caught: bool
+    how: str
+    seconds: float
+
+
+def main(words: list[str]) -> int:
+    chosen = [m for m in MUTATIONS if not words or any(word in m.mechanism for word in words)]
+    with servers() as environment:
+        for test in sorted({mutation.test for mutation in chosen}):
+            status, output = run(ROOT, test, environment)
+            if status:
+                sys.exit(f"{test} fails without any mutation:\n{output[-4_000:]}")
+            say(f"passes as it is: {test}")
+        verdicts = [judge(mutation, environment) for mutation in chosen]
+    if not words:
+        text = PAGE.read_text()
+        PAGE.write_text(TABLE.sub(lambda _: table(verdicts), text))
+    return sum(not verdict.caught for verdict in verdicts)
+
+
+def judge(mutation: Mutation, environment: dict[str, str]) -> Verdict:
+    """Runs the test in a copy in which the mechanism is missing."""
+    with tempfile.TemporaryDirectory(prefix="portico-mutation-") as folder:
+        copy = Path(folder) / "tree"
+        shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
+        for file, before, after in mutation.lines:
+            take_away(copy / file, before, after)
+        started = time.monotonic()
+        status, output = run(copy, mutation.test, environment)
+        how = reason(output) if status == 1 else f"pytest ended with {status}"
+        verdict = Verdict(mutation, status == 1, how, time.monotonic() - started)
+    say(f"{'caught' if verdict.caught else 'NOT CAUGHT'} in {verdict.seconds:.0f} s: {mutation.mechanism}: {how}")
+    return verdict
+
+
+def take_away(path: Path, before: str, after: str) -> None:
+    """Raises ValueError when the lines are not there exactly once: the mutation must be written anew."""
+    text = path.read_text()
+    if text.count(before) != 1:
+        raise ValueError(f"{path.name} has {text.count(before)} times: {before!r}")
+    path.write_text(text.replace(before, after))
+
+
+def run(tree: Path, test: str, environment: dict[str, str]) -> tuple[int, str]:
+    file, _, name = test.partition("::")
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--timeout={TEST_SECONDS}"]
+    done = subprocess.run(
+        [*command, f"tests/guarantees/{file}", *(("-k", name) if name else ())],
+        cwd=tree,
+        env={**os.environ, **environment, "PYTHONPATH": str(tree), "PORTICO_GUARANTEES_WAIT": str(WAIT_SECONDS)},
+        capture_output=True,
+        text=True,
+        timeout=3 * TEST_SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def reason(output: str) -> str:
+    """What the test complained of, without figures."""
+    lines = [line.removeprefix("E").strip() for line in output.splitlines() if line.startswith("E  ")]
+    first = next((line for line in lines if line), "a time limit")
+    return re.sub(r"[\d.:/-]{2,}|[0-9a-f]{12,}", "…", first)[:90].replace("|", "\\|")
+
+
+@contextmanager
+def servers() -> Iterator[dict[str, str]]:
+    """PostgreSQL and Kafka for all runs."""
+    with (
+        tempfile.TemporaryDirectory(prefix="portico-mutations-") as folder,
+        postgres(Path(folder), free_port(), **KEPT_BY_THE_SYSTEM) as database,
+        kafka(Path(folder)) as broker,
+    ):
+        yield {"PORTICO_TEST_DATABASE_URL": database.url(), "PORTICO_TEST_KAFKA_SERVERS": broker.servers}
+
+
+def table(verdicts: list[Verdict]) -> str:
+    rows = [
+        f"| {v.mutation.mechanism} | `{v.mutation.test.partition('::')[0].removesuffix('.py')}` | "
+        f"{'caught' if v.caught else '**not caught**'}, {v.seconds:.0f} s | {v.how} |\n"
+        for v in verdicts
+    ]
+    return "| taken away | test | verdict | what it said |\n|---|---|---|---|\n" + "".join(rows)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,30 @@
+"""4: a consumer may be killed at every step of a batch: views equal a fresh fold, reactions happened exactly once."""
+
+from chassis.failpoints import Point
+from tests.guarantees.harness import Traffic, World
+from tests.guarantees.plan import Plan
+from tests.guarantees.proof import prove
+
+POINTS = [
+    Point.CONSUMER_AFTER_BEGIN,
+    Point.CONSUMER_AFTER_APPLY,
+    Point.CONSUMER_BEFORE_COMMIT,
+    Point.CONSUMER_AFTER_COMMIT,
+]
+
+
+async def test_views_equal_a_fresh_fold_and_reactions_happened_once(our_world: World, plan: Plan) -> None:
+    our_world.start("relay")
+    traffic = Traffic(our_world, plan.rng)
+    kills = 0
+    async with traffic.flowing():
+        for _ in plan.rounds():
+            for point in plan.rng.sample(POINTS, len(POINTS)):
+                for part in plan.rng.choice([("view", "reaction"), ("view,reaction",)]):
+                    consumer = our_world.start(part, f"{point.value}=kill@{plan.rng.randint(1, 9)}")
+                    await consumer.ended()
+                    kills += 1
+        our_world.start("view,reaction")
+        await traffic.more(50)
+    proof = await prove(our_world, traffic)
+    plan.tell(events=proof.events, kills=kills)

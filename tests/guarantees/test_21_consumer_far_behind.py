@@ -1,0 +1,60 @@
+"""A consumer that was down for an hour of events catches up by itself, faster than they came, and misses none."""
+
+import time
+import uuid
+from datetime import UTC, datetime
+
+from chassis.log import Append, NewEvent
+from chassis.testing import eventually
+from contracts.envelope import Metadata
+from tests.chassis.events import Increased
+from tests.guarantees.harness import Traffic, World
+from tests.guarantees.plan import Plan
+from tests.guarantees.proof import VIEW, prove, settled
+
+#: In a log that fills at 10 events a second; the long form takes ten times as many.
+HOUR_EVENTS = 36_000
+APPEND_EVENTS = 90
+
+
+async def test_it_catches_up_while_events_go_on(our_world: World, plan: Plan) -> None:
+    our_world.start("relay")
+    down = our_world.start("view")
+    traffic = Traffic(our_world, plan.rng)
+    async with traffic.flowing():
+        await traffic.more(20)
+        down.kill()
+    events = plan.some(1, 10) * HOUR_EVENTS
+    await fill(our_world, events)
+    await settled(our_world, ())
+    async with traffic.flowing():
+        started = time.monotonic()
+        our_world.start("view")
+        await traffic.more(20)
+        await caught_up_to(our_world, events)
+        seconds = time.monotonic() - started
+    await prove(our_world, traffic, (VIEW,))
+    assert seconds < 3600
+    plan.tell(events_behind=events, s_to_catch_up=seconds, events_a_second=int(events / seconds))
+
+
+async def fill(world: World, events: int) -> None:
+    """Appends so many events to streams of their own, many at once."""
+    event = NewEvent(Increased.type, b'{"by":1}', Metadata())
+    async with world.streams(4) as streams:
+        for _ in range(events // APPEND_EVENTS // 40):
+            appends = [
+                Append(f"counter/{uuid.uuid4().hex}", 0, (event,) * APPEND_EVENTS, datetime.now(UTC)) for _ in range(40)
+            ]
+            await streams.log.append_all(appends)
+
+
+async def caught_up_to(world: World, events: int) -> None:
+    """Returns when the view has that many."""
+    with world.connect() as connection:
+
+        async def reached() -> bool:
+            row = connection.execute("SELECT sum(sequence) FROM checkpoints WHERE consumer = %s", (VIEW,)).fetchone()
+            return bool(row and row[0] and row[0] >= events)
+
+        await eventually(reached, 300)
