@@ -12,8 +12,9 @@ SELECT count(*), count(DISTINCT pid) FROM pg_locks WHERE locktype = 'advisory' A
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 END_LEADERS = """
-SELECT count(pg_terminate_backend(pid)) FROM (SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock'
-AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS leaders
+SELECT count(pg_terminate_backend(pid)) FROM (SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory'
+AND mode = 'ExclusiveLock' AND granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS leaders
 """
 STOPPED_SECONDS = 25.0
 
