@@ -1,6 +1,7 @@
 """Real PostgreSQL and Kafka for every test that asks: started once per run, or taken from the environment."""
 
 import os
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
 from cli.stack.background import started
@@ -25,6 +27,13 @@ hypothesis.settings.load_profile("portico")
 
 #: Tests end processes, not the machine: what the server wrote is safe in the system's memory, and disks are slow.
 KEPT_BY_THE_SYSTEM = {"fsync": "off", "track_commit_timestamp": "on"}
+
+
+def _to_stderr(*_: object) -> structlog.PrintLogger:
+    return structlog.PrintLogger(sys.stderr)
+
+
+structlog.configure(logger_factory=_to_stderr)
 
 
 @contextmanager

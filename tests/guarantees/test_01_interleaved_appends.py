@@ -79,8 +79,9 @@ async def write(log: PostgresLog, world: World, rng: random.Random, committed: l
 
 async def read(log: PostgresLog, page: int, positions: dict[int, int], writing: list[asyncio.Task[int]]) -> None:
     """Follows all shards until nobody writes and nothing is left; every page must go on where the last one ended."""
-    found = 1
-    while found or not all(task.done() for task in writing):
+    found, quiet = 1, False
+    while found or not quiet:
+        quiet = all(task.done() for task in writing)
         found = 0
         for shard, after in positions.items():
             records = await log.read(shard, after, page)
