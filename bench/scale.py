@@ -28,9 +28,9 @@ class Utility:
     record_changes_yearly: float = 1.0
     page_views_monthly: float = 1.5
     event_bytes: int = 1_000
-    """Of an event in the log with its row and both index entries, as measured on a seeded utility."""
+    """Assumed for an event in the log: its data, its row and its two index entries."""
     wire_bytes: int = 900
-    """Of a record on a topic with its headers."""
+    """Assumed for a record on a topic with its headers."""
 
     @property
     def contracts(self) -> float:
@@ -61,22 +61,20 @@ class Hour:
     backlog: float
 
 
-def busiest_night(utility: Utility, per_second: float) -> Iterator[Hour]:
-    """The ERP tells every contract's instalment of the month between midnight and four, besides an ordinary day."""
+def busiest_night(utility: Utility, per_second: float, run_hours: int = 1) -> Iterator[Hour]:
+    """The ERP tells every contract's instalment of the month within `run_hours` after midnight, besides a usual day."""
     run = utility.contracts
     ordinary = utility.events_a_month / DAYS / 24
     backlog = 0.0
     for hour in range(24):
-        arriving = ordinary + (run / 4 if hour < 4 else 0)
+        arriving = ordinary + (run / run_hours if hour < run_hours else 0)
         applied = min(backlog + arriving, per_second * HOUR)
         backlog += arriving - applied
         yield Hour(hour, arriving, applied, backlog)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="bench.scale", description="Volumes of a large utility, and its busiest night"
-    )
+    parser = argparse.ArgumentParser(prog="bench.scale", description="Volumes, and the busiest night")
     parser.add_argument("--customers", type=int, default=10_000_000)
     parser.add_argument("--import", dest="import_", type=float, required=True, help="events/s of one import process")
     parser.add_argument("--view", type=float, required=True, help="events/s of one view process")
@@ -118,7 +116,7 @@ def night(console: Console, utility: Utility, capacity: Capacity, instances: int
     """Prints when the busiest night is over with so many instances."""
     hours = list(busiest_night(utility, capacity.import_ * instances))
     worst = max(hours, key=lambda hour: hour.backlog)
-    over = next((hour.hour + 1 for hour in hours if hour.hour >= 3 and hour.backlog < 1), None)
+    over = next((hour.hour + 1 for hour in hours if hour.backlog < 1), None)
     until = f"over at {over}:00" if over else "not over within the day"
     console.print(f"{instances} instance(s): most behind {worst.backlog:,.0f} events at {worst.hour + 1}:00, {until}")
 
