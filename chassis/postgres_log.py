@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from chassis import arrays
 from chassis.errors import Unavailable
 from chassis.failpoints import Point, reach
+from chassis.grouping import Grouped
 from chassis.log import Append, Appended, Connection, Refused, Repeated, Result, check, shard_of
 from chassis.log import CommandKey as Key
 from contracts.envelope import Metadata, Record
@@ -24,8 +25,6 @@ LANES = 2
 GROUP_COMMANDS = 256
 GROUP_EVENTS = 2_000
 WAITING = 20_000
-LOADERS = 3
-LOADED_STREAMS = 500
 CONNECT_SECONDS = 10
 
 APPEND = """
@@ -57,8 +56,7 @@ class PostgresLog:
         self.appended: Callable[[], None] = lambda: None
         self._pool = pool
         self._lanes = [_Waiting() for _ in range(min(LANES, shards))]
-        self._loads: deque[tuple[Sequence[str], asyncio.Future[dict[str, list[Record]]]]] = deque()
-        self._loaders = 0
+        self._streams = Grouped(self._fetch)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -91,12 +89,7 @@ class PostgresLog:
         return results
 
     async def load(self, streams: Sequence[str]) -> dict[str, list[Record]]:
-        future: asyncio.Future[dict[str, list[Record]]] = asyncio.get_running_loop().create_future()
-        self._loads.append((streams, future))
-        if self._loaders < LOADERS:
-            self._loaders += 1
-            self._spawn(self._drain_loads())
-        return await future
+        return await self._streams.load(streams)
 
     async def command(self, key: str) -> Repeated | None:
         async with self._pool.connection(CONNECT_SECONDS) as connection:
@@ -184,34 +177,14 @@ class PostgresLog:
         name, fingerprint, stream, first, last, shard, sequence = row
         return Repeated(Key(name, fingerprint), stream, first, last, Position(self.service, shard, sequence))
 
-    async def _drain_loads(self) -> None:
-        try:
-            await asyncio.sleep(0)
-            while self._loads:
-                group = [self._loads.popleft()]
-                wanted = len(group[0][0])
-                while self._loads and wanted + len(self._loads[0][0]) <= LOADED_STREAMS:
-                    wanted += len(self._loads[0][0])
-                    group.append(self._loads.popleft())
-                await self._load_group(group)
-        finally:
-            self._loaders -= 1
-
-    async def _load_group(self, group: list[tuple[Sequence[str], asyncio.Future[dict[str, list[Record]]]]]) -> None:
-        try:
-            names = list({name for streams, _ in group for name in streams})
-            async with self._pool.connection(CONNECT_SECONDS) as connection:
-                cursor = connection.cursor(binary=True)
-                rows = await (await cursor.execute(LOAD, (names,), prepare=True)).fetchall()
-        except Exception as error:
-            _fail([future for _, future in group], error)
-            return
+    async def _fetch(self, streams: list[str]) -> dict[str, list[Record]]:
+        async with self._pool.connection(CONNECT_SECONDS) as connection:
+            cursor = connection.cursor(binary=True)
+            rows = await (await cursor.execute(LOAD, (arrays.texts(streams),), prepare=True)).fetchall()
         found: dict[str, list[Record]] = {}
         for row in rows:
             found.setdefault(row[2], []).append(self._record(row))
-        for streams, future in group:
-            if not future.done():
-                future.set_result({name: found[name] for name in streams if name in found})
+        return found
 
     def _record(self, row: TupleRow) -> Record:
         shard, sequence, stream, version, type_, time, metadata, data = row

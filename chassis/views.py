@@ -11,7 +11,9 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 from pydantic import BaseModel
 
+from chassis import arrays
 from chassis.errors import Conflict
+from chassis.grouping import Grouped
 from chassis.log import Connection
 from contracts.base import Event
 from contracts.envelope import Envelope
@@ -132,16 +134,16 @@ class ViewReader(Generic[D]):
     def __init__(self, view: View[D], pool: AsyncConnectionPool[Any]) -> None:
         self.view = view
         self._pool = pool
+        self._select = sql.SQL("SELECT key, doc::text FROM {} WHERE key = ANY(%b)").format(sql.Identifier(view.table))
+        self._documents = Grouped(self._fetch)
 
     async def get(self, key: str) -> D | None:
         """The document with this key."""
-        found = await self.find("key = %s", [key], limit=1)
-        return found[0] if found else None
+        return (await self._documents.load([key])).get(key)
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, D]:
         """The documents with these keys, by key; those that do not exist are left out."""
-        rows = await self._rows("key = ANY(%s)", [list(keys)], "key", MAXIMUM_ROWS, 0)
-        return {key: self.view.document.model_validate_json(doc) for key, doc in rows}
+        return await self._documents.load(keys)
 
     async def find(
         self, where: str, parameters: Sequence[object], *, order: str = "key", limit: int = 100, offset: int = 0
@@ -159,6 +161,11 @@ class ViewReader(Generic[D]):
             row = await (await connection.execute(statement, parameters)).fetchone()
         assert row is not None  # noqa: S101 an aggregate always has a row
         return tuple(row)
+
+    async def _fetch(self, keys: list[str]) -> dict[str, D]:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(self._select, (arrays.texts(keys),), prepare=True)
+            return {key: self.view.document.model_validate_json(doc) for key, doc in await cursor.fetchall()}
 
     async def _rows(
         self, where: str, parameters: Sequence[object], order: str, limit: int, offset: int
