@@ -48,15 +48,16 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._batch_records = batch_records
         self._kafka: Any = None
         self._claims: dict[TopicPartition, Checkpoint] = {}
-        self._building: set[TopicPartition] = set()
+        self._behind: dict[TopicPartition, int | None] = {}
+        self._caught_up = False
         self._gaps: dict[TopicPartition, Gap] = {}
         self._joined = False
         self._idle_at = 0.0
 
     @property
     def ready(self) -> bool:
-        """Whether it has its partitions, and none of them is still read for the first time."""
-        return self._joined and not self._building
+        """Whether it has its partitions, and has applied what was in them when it began or when they were new to it."""
+        return self._joined and self._caught_up and not self._behind
 
     async def run(self) -> None:
         """Joins the group and applies; joins again after every failure, a little later each time."""
@@ -84,8 +85,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         for partition in assigned:
             claim = await self.checkpoints.claim(partition.topic, partition.partition)
             self._go_on(partition, claim)
-            if claim.next_offset == 0:
-                self._building.add(partition)
+            if claim.next_offset == 0 or not self._caught_up:
+                self._behind[partition] = None
         self._joined = True
 
     def positions(self) -> list[dict[str, Any]]:
@@ -183,13 +184,19 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             missing=self._claims[partition].sequence + 1,
         )
 
+    def _look_for_ends(self) -> None:
+        """The end that counts is the first that is seen: later ones may run away for ever."""
+        for partition, seen in list(self._behind.items()):
+            end = self._behind[partition] = self._kafka.highwater(partition) if seen is None else seen
+            gap = self._gaps.get(partition)
+            if (gap and gap.reported) or (end is not None and self._claims[partition].next_offset >= end):
+                del self._behind[partition]
+        self._caught_up |= self._joined and not self._behind
+
     async def _between_batches(self) -> None:
         for partition, gap in list(self._gaps.items()):
             await self._look_for_missing(partition, gap)
-        for partition in list(self._building):
-            claim = self._claims[partition]
-            if self._kafka.highwater(partition) is not None and not self._lag(partition, claim):
-                self._building.discard(partition)
+        self._look_for_ends()
         now = time.monotonic()
         if self.source.idle_seconds is not None and now >= self._idle_at:
             self._idle_at = now + self.source.idle_seconds
@@ -205,7 +212,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     def _forget(self, partition: TopicPartition) -> None:
         self._claims.pop(partition, None)
         self._gaps.pop(partition, None)
-        self._building.discard(partition)
+        self._behind.pop(partition, None)
 
     def _lag(self, partition: TopicPartition, claim: Checkpoint) -> int:
         end = self._kafka.highwater(partition) if self._kafka else None

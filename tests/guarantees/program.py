@@ -23,6 +23,7 @@ from chassis.relay import Relay
 from chassis.service import Service, serve
 from chassis.settings import Settings
 from chassis.texts import Texts
+from contracts.base import Event
 from contracts.envelope import Envelope
 from services.notifications import app as notifications
 from tests.chassis.events import COUNTER, COUNTERS, Increased, echo
@@ -38,7 +39,7 @@ class SlowHandler:
     """Takes its time for every event, and notes each one that it has done."""
 
     name = "slow"
-    events = (Increased,)
+    events: tuple[type[Event], ...] = (Increased,)
     durable = True
 
     async def prepare(self, connection: Connection) -> None:

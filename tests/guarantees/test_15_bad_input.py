@@ -30,7 +30,7 @@ from tests.guarantees.harness import SECONDS, SESSION_MS, SHARDS
 from tests.guarantees.plan import Plan
 
 KEY = generate_key()
-TRUSTING = {
+TRUSTING: dict[str, Callable[[Settings], Service]] = {
     "identity": identity,
     **{
         name: partial(create, keys=LocalKeys([KEY]))
@@ -87,7 +87,7 @@ class Everybody:
 @pytest.fixture(scope="module")
 async def everybody(database: str, kafka_servers: str) -> AsyncIterator[Everybody]:
     urls = provision_database(database, {name: f"{name}-secret" for name in TRUSTING}, SHARDS)
-    common = {
+    common: dict[str, Any] = {
         "kafka_servers": kafka_servers,
         "topic_prefix": f"test-{uuid.uuid4().hex[:12]}",
         "master_key": "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",

@@ -4,6 +4,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 
+from chassis.failpoints import Point
 from chassis.log import Append, NewEvent
 from chassis.testing import eventually
 from contracts.envelope import Metadata
@@ -15,6 +16,7 @@ from tests.guarantees.proof import VIEW, prove, settled
 #: In a log that fills at 10 events a second; the long form takes ten times as many.
 HOUR_EVENTS = 36_000
 APPEND_EVENTS = 90
+READY_SECONDS = 12.0
 
 
 async def test_it_catches_up_while_events_go_on(our_world: World, plan: Plan) -> None:
@@ -38,6 +40,36 @@ async def test_it_catches_up_while_events_go_on(our_world: World, plan: Plan) ->
     plan.tell(events_behind=events, s_to_catch_up=seconds, events_a_second=int(events / seconds))
 
 
+async def test_it_is_ready_when_it_has_what_was_there(our_world: World, plan: Plan) -> None:
+    """Also after a kill half way, and while more comes in all the time."""
+    our_world.start("relay")
+    await fill(our_world, plan.some(1, 10) * HOUR_EVENTS // 5)
+    await settled(our_world, ())
+    traffic = Traffic(our_world, plan.rng, lanes=10, pause_ms=5)
+    async with traffic.flowing():
+        killed = our_world.start("view", f"{Point.CONSUMER_AFTER_COMMIT.value}=kill@4")
+        await killed.ended()
+        there = total(our_world, "SELECT sum(sequence) FROM relay_cursors")
+        assert 0 < applied(our_world) < there
+        started = time.monotonic()
+        await our_world.start("view", f"{Point.CONSUMER_AFTER_BEGIN.value}=sleep:0.05").ready(READY_SECONDS)
+        seconds = time.monotonic() - started
+        assert applied(our_world) >= there
+    await prove(our_world, traffic, (VIEW,))
+    plan.tell(events_there=there, s_until_ready=seconds)
+
+
+def applied(world: World) -> int:
+    """How many events the view has."""
+    return total(world, "SELECT sum(sequence) FROM checkpoints WHERE consumer = %s", VIEW)
+
+
+def total(world: World, statement: str, *parameters: str) -> int:
+    with world.connect() as connection:
+        row = connection.execute(statement, parameters).fetchone()
+    return int(row[0]) if row and row[0] else 0
+
+
 async def fill(world: World, events: int) -> None:
     """Appends so many events to streams of their own, many at once."""
     event = NewEvent(Increased.type, b'{"by":1}', Metadata())
@@ -51,10 +83,8 @@ async def fill(world: World, events: int) -> None:
 
 async def caught_up_to(world: World, events: int) -> None:
     """Returns when the view has that many."""
-    with world.connect() as connection:
 
-        async def reached() -> bool:
-            row = connection.execute("SELECT sum(sequence) FROM checkpoints WHERE consumer = %s", (VIEW,)).fetchone()
-            return bool(row and row[0] and row[0] >= events)
+    async def reached() -> bool:
+        return applied(world) >= events
 
-        await eventually(reached, 300)
+    await eventually(reached, 300)

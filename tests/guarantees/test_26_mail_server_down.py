@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ async def test_mails_wait_and_nothing_else_does(settings: Settings, fresh_databa
             await notifications.change(customer)
         started = time.monotonic()
         for customer in customers:
-            await eventually(lambda customer=customer: notifications.rows(customer))
+            await eventually(partial(notifications.rows, customer))
         queued = time.monotonic() - started
         await eventually(lambda: tried(notifications))
         await others_are_served(notifications, customers)
