@@ -12,16 +12,18 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
-from fastapi import Response
+from fastapi import Header, Response
 
 from chassis import failpoints
 from chassis.http import Limits
-from chassis.log import Connection
+from chassis.log import CommandKey, Connection
 from chassis.reactions import Reaction
 from chassis.relay import Relay
 from chassis.service import Service, serve
 from chassis.settings import Settings
+from chassis.streams import Request as Command
 from chassis.texts import Texts
 from contracts.base import Event
 from contracts.envelope import Envelope
@@ -78,8 +80,9 @@ def create(settings: Settings, parts: Sequence[str]) -> Service:
         service.relay = _Silent(service.log, settings)
 
     @service.http.post("/counters/{id_}")
-    async def increase(id_: str, response: Response) -> None:
-        outcome = await service.streams.execute(COUNTER, id_, 1)
+    async def increase(id_: str, response: Response, idempotency_key: Annotated[str | None, Header()] = None) -> None:
+        key = CommandKey(idempotency_key, "f") if idempotency_key else None
+        outcome = await service.streams.execute(COUNTER, id_, 1, Command(key=key))
         response.headers["Portico-Position"] = str(outcome.position)
 
     return service

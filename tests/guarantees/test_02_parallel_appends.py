@@ -4,9 +4,11 @@ import asyncio
 import uuid
 from datetime import UTC, datetime
 
+import httpx
 import psycopg
 
 from chassis.errors import Conflict
+from chassis.failpoints import Point
 from chassis.log import Append, Appended, CommandKey, NewEvent, Refused
 from chassis.streams import Request, Streams
 from contracts.envelope import Metadata
@@ -64,6 +66,31 @@ async def test_successes_are_events_and_a_key_works_once(our_world: World, plan:
     history = await logged(our_world)
     assert sum(map(len, history.values())) == successes
     plan.tell(successes=successes, conflicts=conflicts)
+
+
+async def test_a_command_whose_process_was_killed_happens_once_when_it_is_sent_again(
+    our_world: World, plan: Plan
+) -> None:
+    """Before the append and after it: the client cannot tell, and need not."""
+    kills = commands = 0
+    async with httpx.AsyncClient(timeout=30) as client:
+        for _ in plan.rounds():
+            for point in (Point.LOG_BEFORE_APPEND, Point.LOG_AFTER_APPEND):
+                at = plan.rng.randint(2, 10)
+                service = await our_world.start("", f"{point.value}=kill@{at}").ready()
+                for _ in range(10):
+                    header = {"Idempotency-Key": uuid.uuid4().hex}
+                    try:
+                        answer = await client.post(f"{service.url}/counters/anna", headers=header)
+                    except httpx.TransportError:
+                        kills += 1
+                        service = await our_world.start("").ready()
+                        answer = await client.post(f"{service.url}/counters/anna", headers=header)
+                    assert answer.status_code == 200
+                    commands += 1
+                service.kill()
+    assert sum(map(len, (await logged(our_world)).values())) == commands
+    plan.tell(commands=commands, kills=kills)
 
 
 async def execute(streams: Streams, id_: str, request: Request) -> str | None:
