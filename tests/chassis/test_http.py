@@ -117,9 +117,10 @@ def make_app() -> FastAPI:
 @pytest.fixture(autouse=True, scope="module")
 def plain_logs() -> Iterator[None]:
     """Without structlog's rich tracebacks, which take a second each."""
+    before = structlog.get_config()
     structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
     yield
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 @pytest.fixture
