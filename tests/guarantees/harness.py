@@ -36,12 +36,13 @@ from cli.stack.ports import HOST, free_port
 from contracts.topics import TOPICS
 from tests.chassis.events import COUNTER
 from tests.guarantees import program
+from tests.guarantees.plan import LONG
 
 PASSWORD = "billing-secret"
 SHARDS = 4
 SESSION_MS = 1_500
 #: For how long anything is waited for; the mutation check has less patience.
-SECONDS = float(os.environ.get("PORTICO_GUARANTEES_WAIT") or 60)
+SECONDS = float(os.environ.get("PORTICO_GUARANTEES_WAIT") or (240 if LONG else 60))
 ALL = "relay,view,reaction"
 READY_PATH = "/health/ready"
 

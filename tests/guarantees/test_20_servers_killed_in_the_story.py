@@ -1,8 +1,7 @@
 """PostgreSQL and Kafka are killed in the middle of the demo story: `portico up` brings them back, it ends well."""
 
-import os
-import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -42,8 +41,10 @@ class Killer(Recorded):
 
 
 def kill(pid: int) -> None:
-    for process in [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]:
-        os.kill(process.pid, signal.SIGKILL)
+    """The server and all that it started; some of it ends by itself when the server does."""
+    for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def wait_until_ready(record: Record) -> None:
