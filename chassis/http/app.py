@@ -7,15 +7,30 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from fastapi.telemetry import TelemetryConfig
+from starlette.types import ASGIApp
 
 from chassis.auth import TokenVerifier, trust
 from chassis.http import problems
 from chassis.http.boundary import Boundary, Limits
 from chassis.http.commands import ANSWERED, PARAMETERS, command_request
+from chassis.http.endpoints import Endpoints
 from chassis.texts import Texts
 
 OWN_TEXTS = Texts.load(Path(__file__).parent.parent / "texts.yaml")
+OBSERVED_BY_THE_BOUNDARY = TelemetryConfig(tracing=False, metrics=False, logs=False)
 PROBLEM = {"content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
+class App(FastAPI):
+    """FastAPI behind the boundary, its endpoints run by plan."""
+
+    def __init__(self, limits: Limits, **description: Any) -> None:
+        self.limits = limits
+        super().__init__(telemetry=OBSERVED_BY_THE_BOUNDARY, **description)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Boundary(Endpoints(self, super().build_middleware_stack()), self.limits)
 
 
 def create_app(
@@ -28,7 +43,8 @@ def create_app(
     version: str = "0.1.0",
 ) -> FastAPI:
     """An app that answers only with problem+json when it refuses, checks tokens, and describes itself completely."""
-    app = FastAPI(
+    app = App(
+        limits or Limits(),
         title=f"Portico {name}",
         description=description,
         version=version,
@@ -43,7 +59,6 @@ def create_app(
     setattr(app.state, problems.TEXTS, OWN_TEXTS | texts)
     trust(app, verifier)
     problems.install(app)
-    app.add_middleware(Boundary, limits=limits or Limits())
     _describe(app)
     return app
 

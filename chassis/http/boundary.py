@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
+import random
 import re
 import time
-import uuid
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 import structlog
 from fastapi import Request
-from opentelemetry import metrics, trace
+from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client import Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -23,19 +23,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.errors import Rejected
 from chassis.http import problems
+from chassis.http.deadline import Deadline
+from chassis.http.endpoints import BODY, METHODS, Body
 
 CORRELATION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 MEDIA_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded", "multipart/form-data", "text/csv"})
 IDENTITY_ENCODINGS = {b"", b"identity"}
 MAXIMUM_DEPTH = 64
 EXTRA_HEADERS = "portico.headers"
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 PROBES = ("/health", "/metrics")
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("portico.http")
-duration = metrics.get_meter("portico.http").create_histogram(
-    "http.server.request.duration", unit="s", description="Duration of HTTP requests"
+duration = Histogram(
+    "http_server_request_duration_seconds",
+    "Duration of HTTP requests",
+    ("http_request_method", "http_route", "http_response_status_code"),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 propagator = TraceContextTextMapPropagator()
 
@@ -44,13 +48,18 @@ propagator = TraceContextTextMapPropagator()
 class Limits:
     """What a request may be. `larger` allows more bytes below some paths, e.g. `{"/imports": 50_000_000}`.
 
-    An answer must have begun `answer_seconds` after the body was there; a form is read while it is answered.
+    An answer must have begun `answer_seconds` after the body was there, below some paths later (`slower`); a form is
+    read while it is answered.
     """
 
     body_bytes: int = 1024 * 1024
     body_seconds: float = 30
     larger: Mapping[str, int] = field(default_factory=dict)
     answer_seconds: float = 30
+    slower: Mapping[str, float] = field(default_factory=dict)
+
+    def seconds_for(self, path: str) -> float:
+        return next((limit for prefix, limit in self.slower.items() if path.startswith(prefix)), self.answer_seconds)
 
     def bytes_for(self, path: str) -> int:
         return next((limit for prefix, limit in self.larger.items() if path.startswith(prefix)), self.body_bytes)
@@ -76,20 +85,25 @@ class Boundary:
         correlation_id = _correlation_id(headers.get(b"x-correlation-id", b""))
         scope[problems.CORRELATION] = correlation_id
         sender = _Sender(scope, send, correlation_id)
-        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+        bound = structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
+        try:
             await self._observed(scope, headers, receive, sender)
+        finally:
             structlog.contextvars.unbind_contextvars("actor")
+            structlog.contextvars.reset_contextvars(**bound)
 
     async def _observed(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, sender: _Sender) -> None:
         started = time.perf_counter()
-        with _span(scope, headers) as span:
+        span = _span(scope, headers)
+        if span is trace.INVALID_SPAN:
             await self._answer(scope, headers, receive, sender)
-            _describe(span, scope, sender.status)
+        else:
+            with trace.use_span(span, end_on_exit=True):
+                await self._answer(scope, headers, receive, sender)
+                _describe(span, scope, sender.status)
         seconds = time.perf_counter() - started
         method, route, status = _method(scope), route_of(scope), sender.status
-        duration.record(
-            seconds, {"http.request.method": method, "http.route": route, "http.response.status_code": status}
-        )
+        duration.labels(method, route, status).observe(seconds)
         if status >= 400:
             log.info("request refused", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
 
@@ -113,13 +127,11 @@ class Boundary:
 
     async def _in_time(self, scope: Scope, receive: Receive, sender: _Sender) -> None:
         """Raises TimeoutError when no answer has begun in time."""
-        seconds = None if isinstance(receive, _Counted) else self._limits.answer_seconds
-        async with asyncio.timeout(seconds) as deadline:
-            sender.deadline = deadline
-            try:
-                await self._app(scope, receive, sender)
-            finally:
-                sender.deadline = None
+        if isinstance(receive, _Counted):
+            await self._app(scope, receive, sender)
+            return
+        with Deadline(self._limits.seconds_for(scope["path"])) as sender.deadline:
+            await self._app(scope, receive, sender)
 
     async def _checked(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Receive:
         """Refuses what no endpoint takes; gives back where the endpoint reads the body from."""
@@ -139,7 +151,7 @@ class Boundary:
             return _Counted(receive, limit)
         body = await self._read(receive, limit)
         if media_type.endswith("json"):
-            _check_json(body)
+            scope[BODY] = Body(body, _checked_json(body))
         elif b"\x00" in body or (b"%00" in body and media_type == "application/x-www-form-urlencoded"):
             raise Rejected("invalid_character")
         return _Replayed(body, receive)
@@ -148,7 +160,7 @@ class Boundary:
         chunks: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(self._limits.body_seconds):
+            with Deadline(self._limits.body_seconds):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -172,15 +184,15 @@ class _Sender:
         self._send = send
         self._correlation_id = correlation_id
         self.status = 0
-        self.deadline: asyncio.Timeout | None = None
+        self.deadline: Deadline | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             if self.deadline:
-                self.deadline.reschedule(None)
-            own = [(b"x-correlation-id", self._correlation_id.encode()), (b"x-content-type-options", b"nosniff")]
-            message["headers"] = [*message["headers"], *own]
+                self.deadline.lift()
+            own = (b"x-correlation-id", self._correlation_id.encode())
+            message["headers"] = [*message["headers"], own, (b"x-content-type-options", b"nosniff")]
             for name, value in self._scope.get(EXTRA_HEADERS, ()):
                 MutableHeaders(scope=message)[name] = value
         await self._send(message)
@@ -225,7 +237,7 @@ def route_of(scope: Scope) -> str:
 
 def _correlation_id(given: bytes) -> str:
     text = given.decode("latin-1")
-    return text if CORRELATION_ID.fullmatch(text) else uuid.uuid4().hex
+    return text if CORRELATION_ID.fullmatch(text) else f"{random.getrandbits(128):032x}"
 
 
 def _check_content(headers: Mapping[bytes, bytes]) -> str:
@@ -241,15 +253,16 @@ def _check_content(headers: Mapping[bytes, bytes]) -> str:
     return media_type
 
 
-def _check_json(body: bytes) -> None:
+def _checked_json(body: bytes) -> Any:
     if body.count(b"[") + body.count(b"{") > MAXIMUM_DEPTH and _depth(body) > MAXIMUM_DEPTH:
         raise Rejected("invalid_json_depth", limit=MAXIMUM_DEPTH)
     try:
         value = orjson.loads(body)
-    except orjson.JSONDecodeError:
+    except ValueError:
         raise Rejected("invalid_json") from None
     if b"\\u0000" in body and "\x00" in _texts(value):
         raise Rejected("invalid_character")
+    return value
 
 
 def _depth(body: bytes) -> int:
@@ -281,13 +294,13 @@ def _method(scope: Scope) -> str:
     return scope["method"] if scope["method"] in METHODS else "_OTHER"
 
 
-def _span(scope: Scope, headers: Mapping[bytes, bytes]) -> AbstractContextManager[Span]:
-    """A server span that goes on with the caller's trace; none for probes, which come every second."""
+def _span(scope: Scope, headers: Mapping[bytes, bytes]) -> Span:
+    """A server span that goes on with the caller's trace; none for probes, nor where nobody collects and none began."""
     if scope["path"].startswith(PROBES):
-        return trace.use_span(trace.INVALID_SPAN)
+        return trace.INVALID_SPAN
     traceparent = headers.get(b"traceparent", b"").decode("latin-1")
     parent = propagator.extract({"traceparent": traceparent}) if traceparent else None
-    return tracer.start_as_current_span(_method(scope), context=parent, kind=SpanKind.SERVER)
+    return tracer.start_span(_method(scope), context=parent, kind=SpanKind.SERVER)
 
 
 def _describe(span: Span, scope: Scope, status: int) -> None:

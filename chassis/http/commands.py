@@ -14,6 +14,7 @@ from chassis import streams
 from chassis.auth import authenticate
 from chassis.errors import Rejected
 from chassis.http.boundary import route_of
+from chassis.http.endpoints import BODY
 from chassis.http.problems import CORRELATION
 from chassis.log import CommandKey
 from chassis.streams import Outcome
@@ -108,7 +109,8 @@ async def _key(request: Request, key: str) -> CommandKey:
     principal = await authenticate(request)
     subject = principal.subject if principal else ""
     own = orjson.dumps([subject, scope["method"], route_of(scope), key])
-    sent = b"\n".join([scope["method"].encode(), scope["path"].encode(), scope["query_string"], await request.body()])
+    body = scope[BODY].content if BODY in scope else await request.body()
+    sent = b"\n".join([scope["method"].encode(), scope["path"].encode(), scope["query_string"], body])
     return CommandKey(hashlib.sha256(own).hexdigest(), hashlib.sha256(sent).hexdigest())
 
 

@@ -35,6 +35,7 @@ STATUS_OF_CODE = {
     "invalid_json_depth": 400,
     "invalid_character": 400,
     "idempotency_key_reused": 422,
+    "not_permitted": 403,
     "body_too_slow": 408,
     "body_too_large": 413,
     "unsupported_media_type": 415,
@@ -56,6 +57,13 @@ class Mistake(BaseModel):
     code: str = Field(description="Stable, e.g. `missing`, `greater_than_equal`")
 
 
+class DocumentMistake(BaseModel):
+    """One thing that is wrong in a document (chassis/documents.py)."""
+
+    path: str = Field(description="Where in the document, e.g. `steps.0.fields.reason.options`")
+    detail: str
+
+
 class Problem(BaseModel):
     """RFC 9457. Further members are the facts of the refusal, e.g. `upper_limit_cents`."""
 
@@ -69,6 +77,7 @@ class Problem(BaseModel):
     instance: str = Field(description="The path that was asked for")
     correlation_id: str = Field(description="Finds this request in logs and traces")
     errors: list[Mistake] | None = Field(default=None, description="With the code invalid_request")
+    mistakes: list[DocumentMistake] | None = Field(default=None, description="With the code invalid_document")
 
 
 def status_of(rejected: Rejected) -> int:

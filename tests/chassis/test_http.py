@@ -10,6 +10,7 @@ import httpx
 import pytest
 import structlog
 from fastapi import APIRouter, Body, Depends, FastAPI, Form, Request, Response, UploadFile
+from fastapi.responses import StreamingResponse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
@@ -323,6 +324,32 @@ async def test_a_body_that_breaks_off_is_not_taken_for_whole() -> None:
     )
 
 
+async def test_an_answer_that_does_not_begin_is_not_waited_for() -> None:
+    app = create_app("test", TEXTS, TokenVerifier(LocalKeys([KEY])), limits=Limits(answer_seconds=0.05))
+
+    @app.get("/never")
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    @app.get("/slowly")
+    async def slowly() -> StreamingResponse:
+        async def parts() -> AsyncIterator[bytes]:
+            yield b"begun,"
+            await asyncio.sleep(0.1)
+            yield b"ended"
+
+        return StreamingResponse(parts())
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        is_problem(await client.get("/never"), 503, "unavailable")
+        assert (await client.get("/slowly")).content == b"begun,ended"
+        cancelled = asyncio.create_task(client.get("/never"))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+
+
 async def test_correlation_goes_in_and_out(client: httpx.AsyncClient) -> None:
     given = await client.get("/v1/me", headers={"X-Correlation-Id": "order-4711:a"})
     assert given.headers["x-correlation-id"] == "order-4711:a"
@@ -452,7 +479,7 @@ def test_no_body_is_an_unexpected_error(content: bytes) -> None:
             return await client.post("/v1/login", content=content, headers=JSON)
 
     answered = asyncio.run(post())
-    assert answered.status_code in {400, 422}
+    assert answered.status_code in {400, 413, 422}
     assert answered.headers["content-type"] == "application/problem+json"
 
 
