@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from chassis.bus import ForeignRecord
-from chassis.checkpoints import Checkpoint, Checkpoints, Fenced
+from chassis.checkpoints import Checkpoint, Checkpoints, Claims, Fenced
 from chassis.database import Pool
 from chassis.errors import Conflict, Unavailable
 from chassis.failpoints import Point, reach
@@ -34,6 +34,16 @@ parked_records = meter.create_counter("portico_consumer_parked", description="Re
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of a partition in their order, where it stands, and where it stands after them."""
+
+    partition: TopicPartition
+    records: Sequence[ForeignRecord]
+    claim: Checkpoint
+    now: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
 class _Failure:
     """The first record of a stream that could not be applied."""
 
@@ -51,16 +61,14 @@ class Applier:
         self.after_commit: Callable[[], None] = lambda: None
         self._pool = pool
 
-    async def apply(
-        self, partition: TopicPartition, batch: Sequence[ForeignRecord], claim: Checkpoint, now: Checkpoint
-    ) -> None:
-        """Tries until the database takes the batch. Raises Fenced when it is another's by now."""
+    async def apply(self, batches: Sequence[Batch]) -> None:
+        """Tries until the database takes the batches, all in one transaction. Raises Fenced when one is another's."""
         low, high = BACKOFF_SECONDS
         careful = False
         attempt = 0
         while True:
             try:
-                parked = await self._transaction(partition, batch, claim, now, careful=careful)
+                parked = await self._transaction(batches, careful=careful)
                 break
             except Fenced:
                 raise
@@ -75,16 +83,16 @@ class Applier:
                     raise
                 log.warning("batch tried again", consumer=self.source.name, error=reason(error))
                 await asyncio.sleep(0.01 * attempt if isinstance(error, Conflict) else min(low * 2**attempt, high))
-        applied_records.add(len(batch) - parked, {"consumer": self.source.name})
+        applied_records.add(sum(len(batch.records) for batch in batches) - parked, {"consumer": self.source.name})
         parked_records.add(parked, {"consumer": self.source.name})
         if self.source.durable:
             self.after_commit()
 
-    async def idle(self, partition: TopicPartition, claim: Checkpoint) -> None:
+    async def idle(self, claims: Claims) -> None:
         """Lets the source do what is due between batches, under the same fence."""
         async with self._pool.connection() as connection, connection.transaction():
-            await self.checkpoints.begin(connection, partition, claim, self.source.durable, [])
-            await self.source.idle(connection, [partition.partition])
+            await self.checkpoints.begin(connection, claims, self.source.durable, [])
+            await self.source.idle(connection, [partition.partition for partition in claims])
 
     async def retry(self, stream: str) -> int:
         """Applies the parked records of a stream in order, up to the first that still fails; returns how many."""
@@ -109,36 +117,30 @@ class Applier:
                 log.warning("event given up", consumer=self.source.name, position=parked.position, actor=actor)
         return len(first)
 
-    async def _transaction(
-        self,
-        partition: TopicPartition,
-        batch: Sequence[ForeignRecord],
-        claim: Checkpoint,
-        now: Checkpoint,
-        *,
-        careful: bool,
-    ) -> int:
-        """Applies a batch and moves the checkpoint, or does neither; returns how many records were parked."""
-        streams = [self.source.stream(record) for record in batch]
+    async def _transaction(self, batches: Sequence[Batch], *, careful: bool) -> int:
+        """Applies batches and moves their checkpoints, or does neither; returns how many records were parked."""
+        records = [record for batch in batches for record in batch.records]
+        streams = [self.source.stream(record) for record in records]
+        claims = {batch.partition: batch.claim for batch in batches}
         async with self._pool.connection() as connection, connection.transaction():
-            waiting = await self.checkpoints.begin(
-                connection, partition, claim, self.source.durable, sorted(set(streams))
-            )
+            waiting = await self.checkpoints.begin(connection, claims, self.source.durable, sorted(set(streams)))
             await reach(Point.CONSUMER_AFTER_BEGIN)
-            free = [record for record, stream in zip(batch, streams, strict=True) if stream not in waiting]
+            free = [record for record, stream in zip(records, streams, strict=True) if stream not in waiting]
             failures: dict[str, _Failure] = {}
             if careful:
                 failures = await self._attempt(connection, free)
             elif free:
                 await self.source.apply(connection, free)
             await reach(Point.CONSUMER_AFTER_APPLY)
-            aside = [
-                (stream, self.source.position(record), record)
-                for record, stream in zip(batch, streams, strict=True)
-                if stream in waiting or (stream in failures and record.offset >= failures[stream].record.offset)
-            ]
+            stopped = set(waiting)
+            aside: list[tuple[str, str | None, ForeignRecord]] = []
+            for record, stream in zip(records, streams, strict=True):
+                if stream in failures and failures[stream].record is record:
+                    stopped.add(stream)
+                if stream in stopped:
+                    aside.append((stream, self.source.position(record), record))
             await self.parking.park(connection, aside, {stream: failure.error for stream, failure in failures.items()})
-            await self.checkpoints.save(connection, partition, now)
+            await self.checkpoints.save(connection, {batch.partition: batch.now for batch in batches})
             await reach(Point.CONSUMER_BEFORE_COMMIT)
         await reach(Point.CONSUMER_AFTER_COMMIT)
         for stream, failure in failures.items():

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
-TEXT, BYTEA, SMALLINT, INTEGER, TIMESTAMPTZ = 25, 17, 21, 23, 1184
+TEXT, BYTEA, SMALLINT, INTEGER, BIGINT, TIMESTAMPTZ = 25, 17, 21, 23, 20, 1184
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 _NULL = b"\xff\xff\xff\xff"
@@ -44,6 +44,10 @@ class Integers(Packed):
     """integer[]"""
 
 
+class Longs(Packed):
+    """bigint[]"""
+
+
 class Times(Packed):
     """timestamptz[]"""
 
@@ -68,6 +72,11 @@ def shorts(values: Sequence[int]) -> Shorts:
 def integers(values: Sequence[int]) -> Integers:
     """integer[]"""
     return Integers(len(values), struct.pack("!" + "ii" * len(values), *_with_lengths(4, values)))
+
+
+def longs(values: Sequence[int]) -> Longs:
+    """bigint[]"""
+    return Longs(len(values), struct.pack("!" + "iq" * len(values), *_with_lengths(8, values)))
 
 
 def times(values: Sequence[datetime]) -> Times:
@@ -98,6 +107,7 @@ for _class, _element, _array in (
     (Bytes, BYTEA, 1001),
     (Shorts, SMALLINT, 1005),
     (Integers, INTEGER, 1007),
+    (Longs, BIGINT, 1016),
     (Times, TIMESTAMPTZ, 1185),
 ):
     psycopg.adapters.register_dumper(_class, _dumper(_element, _array))

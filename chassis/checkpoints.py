@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from aiokafka import TopicPartition
 
+from chassis import arrays
 from chassis.database import Pool
 from chassis.log import Connection
 
 WAIT_SECONDS = 3.0
 POLL_SECONDS = 0.02
+
+# Each call of begin_batch locks its checkpoint; all transactions take theirs in the same order. Only the last one looks
+# for parked streams: what a retry has unparked until all are locked must not be seen as parked.
+BEGIN = """
+SELECT w.topic, w.partition, b.fence, b.sequence, b.parked_streams
+FROM unnest(%b::text[], %b::integer[]) WITH ORDINALITY AS w(topic, partition, place)
+CROSS JOIN LATERAL begin_batch(
+    %b, w.topic, w.partition, %b, CASE WHEN w.place = %b THEN %b::text[] ELSE '{}' END
+) b ORDER BY w.place
+"""
+SAVE = """
+UPDATE checkpoints c SET sequence = n.sequence, next_offset = n.next_offset
+FROM unnest(%b::text[], %b::integer[], %b::bigint[], %b::bigint[]) AS n(topic, partition, sequence, next_offset)
+WHERE c.consumer = %b AND c.topic = n.topic AND c.partition = n.partition
+"""
 
 
 class Fenced(Exception):
@@ -29,9 +46,24 @@ class Checkpoint:
     sequence: int
     next_offset: int
     fence: int
+    unsaved: int = 0
+    """By how many sequences the database is behind: events that nobody wants pass without a transaction."""
+
+    @property
+    def saved(self) -> int:
+        """The sequence that the database holds."""
+        return self.sequence - self.unsaved
 
     def moved(self, sequence: int, next_offset: int) -> Checkpoint:
-        return replace(self, sequence=sequence, next_offset=next_offset)
+        """There, also in the database."""
+        return replace(self, sequence=sequence, next_offset=next_offset, unsaved=0)
+
+    def passed(self, sequence: int, next_offset: int) -> Checkpoint:
+        """There, while the database stays as it is."""
+        return replace(self, sequence=sequence, next_offset=next_offset, unsaved=sequence - self.saved)
+
+
+Claims = Mapping[TopicPartition, Checkpoint]
 
 
 class Checkpoints:
@@ -57,51 +89,60 @@ class Checkpoints:
         self._reached[topic, partition] = row[0]
         return Checkpoint(*row)
 
-    async def again(self, topic: str, partition: int, mine: Checkpoint) -> Checkpoint:
+    async def stored(self) -> dict[TopicPartition, Checkpoint]:
+        """What the database holds, also of partitions that others have."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT topic, partition, sequence, next_offset, fence FROM checkpoints WHERE consumer = %s",
+                (self.consumer,),
+                prepare=True,
+            )
+            rows = await cursor.fetchall()
+        self._reached |= {(topic, partition): sequence for topic, partition, sequence, *_ in rows}
+        return {TopicPartition(topic, partition): Checkpoint(*where) for topic, partition, *where in rows}
+
+    async def again(self, partition: TopicPartition, mine: Checkpoint) -> Checkpoint:
         """Where a partition stands that is still ours. Raises Fenced when it is not."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
                 "SELECT sequence, next_offset, fence FROM checkpoints "
                 "WHERE (consumer, topic, partition, fence) = (%s, %s, %s, %s)",
-                (self.consumer, topic, partition, mine.fence),
+                (self.consumer, *partition, mine.fence),
             )
             row = await cursor.fetchone()
         if row is None:
-            raise Fenced(f"{self.consumer}: {topic}/{partition} was taken over")
-        self._reached[topic, partition] = row[0]
+            raise Fenced(f"{self.consumer}: {partition.topic}/{partition.partition} was taken over")
+        self._reached[partition] = row[0]
         return Checkpoint(*row)
 
     async def begin(
-        self, connection: Connection, partition: TopicPartition, mine: Checkpoint, durable: bool, streams: list[str]
+        self, connection: Connection, mine: Claims, durable: bool, streams: Sequence[str]
     ) -> frozenset[str]:
-        """Locks the checkpoint for this transaction and returns which of the streams are parked.
+        """Locks checkpoints for this transaction and returns which of the streams are parked.
 
-        Raises Fenced when another instance has taken over, Moved when the checkpoint is not where it was left.
+        Raises Fenced when another instance has taken one over, Moved when one is not where it was left.
         """
-        cursor = await connection.execute(
-            "SELECT fence, sequence, parked_streams FROM begin_batch(%s, %s, %s, %s, %s)",
-            (self.consumer, partition.topic, partition.partition, durable, streams),
-            prepare=True,
-        )
-        row = await cursor.fetchone()
-        if row is None or row[0] != mine.fence:
-            raise Fenced(f"{self.consumer}: {partition.topic}/{partition.partition} was taken over")
-        if row[1] != mine.sequence:
-            raise Moved(f"{self.consumer}: {partition.topic}/{partition.partition} was moved to {row[1]}")
-        return frozenset(row[2])
+        partitions = sorted(mine)
+        parameters = (*_names(partitions), self.consumer, durable, len(partitions), arrays.texts(streams))
+        cursor = await connection.execute(BEGIN, parameters, prepare=True)
+        rows = {TopicPartition(topic, partition): row for topic, partition, *row in await cursor.fetchall()}
+        for partition in partitions:
+            if partition not in rows or rows[partition][0] != mine[partition].fence:
+                raise Fenced(f"{self.consumer}: {partition.topic}/{partition.partition} was taken over")
+        for partition, (_, sequence, _) in rows.items():
+            if sequence != mine[partition].saved:
+                raise Moved(f"{self.consumer}: {partition.topic}/{partition.partition} was moved to {sequence}")
+        return frozenset(stream for _, _, parked in rows.values() for stream in parked)
 
-    async def save(self, connection: Connection, partition: TopicPartition, now: Checkpoint) -> None:
-        """Moves the checkpoint in the transaction of the effect."""
-        await connection.execute(
-            "UPDATE checkpoints SET sequence = %s, next_offset = %s WHERE (consumer, topic, partition) = (%s, %s, %s)",
-            (now.sequence, now.next_offset, self.consumer, partition.topic, partition.partition),
-            prepare=True,
-        )
+    async def save(self, connection: Connection, now: Claims) -> None:
+        """Moves checkpoints in the transaction of the effect."""
+        places = arrays.longs([c.sequence for c in now.values()]), arrays.longs([c.next_offset for c in now.values()])
+        await connection.execute(SAVE, (*_names(list(now)), *places, self.consumer), prepare=True)
 
-    async def committed(self, topic: str, partition: int, now: Checkpoint) -> None:
+    async def committed(self, now: Claims) -> None:
         """Tells those who wait that the transaction is through."""
         async with self._moved:
-            self._reached[topic, partition] = now.sequence
+            self._reached |= {(topic, partition): c.sequence for (topic, partition), c in now.items()}
             self._moved.notify_all()
 
     async def wait(self, topic: str, partition: int, sequence: int, seconds: float = WAIT_SECONDS) -> bool:
@@ -127,3 +168,7 @@ class Checkpoints:
             row = await cursor.fetchone()
         if row is not None:
             self._reached[topic, partition] = max(row[0], self._reached.get((topic, partition), 0))
+
+
+def _names(partitions: Sequence[TopicPartition]) -> tuple[arrays.Texts, arrays.Integers]:
+    return arrays.texts([p.topic for p in partitions]), arrays.integers([p.partition for p in partitions])

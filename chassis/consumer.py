@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
-from chassis.applier import BACKOFF_SECONDS, PASSING, Applier, reason
+from chassis.applier import BACKOFF_SECONDS, PASSING, Applier, Batch, reason
 from chassis.bus import ForeignRecord
 from chassis.checkpoints import Checkpoint, Fenced, Moved
 from chassis.database import Pool
@@ -24,7 +25,9 @@ log = structlog.get_logger()
 
 BATCH_RECORDS = 1_000
 POLL_MS = 500
+SAVE_MS = 100
 HEARTBEATS = 5
+LOOK_SECONDS = 2.0
 MAXIMUM_POLL_MS = 300_000
 METADATA_MS = 3_000
 FETCH_BYTES = 4 * 1024 * 1024
@@ -52,7 +55,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._caught_up = False
         self._gaps: dict[TopicPartition, Gap] = {}
         self._joined = False
-        self._idle_at = 0.0
+        self._idle_at = self._look_at = self._save_at = 0.0
 
     @property
     def ready(self) -> bool:
@@ -119,36 +122,61 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             await self._kafka.start()
             while True:
-                batches = await self._kafka.getmany(timeout_ms=POLL_MS, max_records=self._batch_records)
-                claims = dict(self._claims)
-                for partition, records in batches.items():
-                    if partition in claims and self._claims.get(partition) is claims[partition]:
-                        await self._take(partition, [_record(record) for record in records], claims[partition])
+                poll_ms = SAVE_MS if any(claim.unsaved for claim in self._claims.values()) else POLL_MS
+                fetched = await self._kafka.getmany(timeout_ms=poll_ms, max_records=self._batch_records)
+                await self._take({p: [_record(r) for r in records] for p, records in fetched.items()})
                 await self._between_batches()
         finally:
             for partition in list(self._claims):
                 self._forget(partition)
             await asyncio.shield(self._kafka.stop())
 
-    async def _take(self, partition: TopicPartition, records: Sequence[ForeignRecord], claim: Checkpoint) -> None:
-        """Applies what is new."""
-        chosen = self._choose(partition, records, claim)
+    async def _take(self, fetched: Mapping[TopicPartition, Sequence[ForeignRecord]]) -> None:
+        """Applies what is new, whatever partitions it is of, in one transaction.
+
+        What nobody wants passes without one; the database hears of it by the way, or after SAVE_MS.
+        """
+        claims = dict(self._claims)
+        chosen = {p: self._choose(p, records, claims[p]) for p, records in fetched.items() if p in claims}
+        batches: list[Batch] = []
+        for partition, claim in claims.items():
+            records = chosen[partition].batch if partition in chosen else []
+            now = chosen[partition].checkpoint if partition in chosen else claim
+            if records or claim.unsaved:
+                batches.append(Batch(partition, records, claim, now.moved(now.sequence, now.next_offset)))
+            elif partition in chosen:
+                self._settle(partition, now, chosen[partition].gap)
+        wanted = any(self.source.wants(record) for batch in batches for record in batch.records)
+        if wanted or time.monotonic() >= self._save_at:
+            if batches and not await self._apply(batches):
+                return
+            self._save_at = time.monotonic() + SAVE_MS / 1000
+        else:
+            batches = [replace(b, now=b.claim.passed(b.now.sequence, b.now.next_offset)) for b in batches]
+        await self.checkpoints.committed({batch.partition: batch.now for batch in batches})
+        for batch in batches:
+            if self._holds(batch.partition, batch.claim):
+                gap = chosen[batch.partition].gap if batch.partition in chosen else self._gaps.get(batch.partition)
+                self._settle(batch.partition, batch.now, gap)
+        duplicate_records.add(sum(one.duplicates for one in chosen.values()), {"consumer": self.source.name})
+
+    async def _apply(self, batches: Sequence[Batch]) -> bool:
+        """False when one of them was moved or taken away meanwhile: the others are then read again."""
         try:
-            if chosen.batch:
-                await self.applier.apply(partition, chosen.batch, claim, chosen.checkpoint)
+            await self.applier.apply(batches)
         except Moved:
-            if self._claims.get(partition) is claim:
-                self._go_on(partition, await self.checkpoints.again(partition.topic, partition.partition, claim))
-            return
+            pass
         except Fenced:
-            if self._claims.get(partition) is claim:
+            if all(self._holds(batch.partition, batch.claim) for batch in batches):
                 raise
-            return
-        await self.checkpoints.committed(partition.topic, partition.partition, chosen.checkpoint)
-        duplicate_records.add(chosen.duplicates, {"consumer": self.source.name})
-        if self._claims.get(partition) is claim:
-            self._claims[partition] = chosen.checkpoint
-            self._note(partition, chosen.gap)
+        else:
+            return True
+        for batch in batches:
+            if self._holds(batch.partition, batch.claim):
+                found = await self.checkpoints.again(batch.partition, batch.claim)
+                if self._holds(batch.partition, batch.claim):
+                    self._go_on(batch.partition, found)
+        return False
 
     def _choose(self, partition: TopicPartition, records: Sequence[ForeignRecord], claim: Checkpoint) -> Selection:
         """Offsets that go back, where they are all there is, tell that the topic was lost and made again."""
@@ -157,7 +185,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         after = records[-1].offset + 1
         return Selection(list(records), claim.moved(after, after), None, 0)
 
-    def _note(self, partition: TopicPartition, gap: Gap | None) -> None:
+    def _settle(self, partition: TopicPartition, claim: Checkpoint, gap: Gap | None) -> None:
+        self._claims[partition] = claim
         if gap is None:
             self._gaps.pop(partition, None)
             return
@@ -198,11 +227,35 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._look_for_missing(partition, gap)
         self._look_for_ends()
         now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_SECONDS
+            await self._look_at_database()
         if self.source.idle_seconds is not None and now >= self._idle_at:
             self._idle_at = now + self.source.idle_seconds
-            for partition, claim in list(self._claims.items()):
-                await self.applier.idle(partition, claim)
-            self.applier.after_commit()
+            if claims := dict(self._claims):
+                await self.applier.idle(claims)
+                self.applier.after_commit()
+
+    async def _look_at_database(self) -> None:
+        """A crash of PostgreSQL takes the last moments of a view with it, and nobody comes to tell. Raises Fenced."""
+        claims = dict(self._claims)
+        try:
+            stored = await self.checkpoints.stored()
+        except psycopg.OperationalError:
+            return
+        for partition, claim in claims.items():
+            if not self._holds(partition, claim):
+                continue
+            found = stored.get(partition)
+            if found is None or found.fence != claim.fence:
+                raise Fenced(f"{self.source.name}: {partition.topic}/{partition.partition} was taken over")
+            if found.sequence != claim.saved:
+                log.warning("checkpoint was moved", consumer=self.source.name, at=claim.saved, now=found.sequence)
+                self._go_on(partition, found)
+
+    def _holds(self, partition: TopicPartition, claim: Checkpoint) -> bool:
+        """Whether it is still ours and where it was: a rebalance can come at any await."""
+        return self._claims.get(partition) is claim
 
     def _go_on(self, partition: TopicPartition, claim: Checkpoint) -> None:
         self._claims[partition] = claim

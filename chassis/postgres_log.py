@@ -53,7 +53,7 @@ class PostgresLog:
     def __init__(self, service: str, pool: AsyncConnectionPool[Any], shards: int) -> None:
         self.service = service
         self.shards = shards
-        self.appended: Callable[[], None] = lambda: None
+        self.appended: Callable[[set[int]], None] = lambda _: None
         self._pool = pool
         self._lanes = [_Waiting() for _ in range(min(LANES, shards))]
         self._streams = Grouped(self._fetch)
@@ -85,7 +85,7 @@ class PostgresLog:
             return await self._append(connection, appends)
         async with self._pool.connection(CONNECT_SECONDS) as own:
             results = await self._append(own, appends)
-        self.appended()
+        self._tell(results)
         return results
 
     async def load(self, streams: Sequence[str]) -> dict[str, list[Record]]:
@@ -131,10 +131,13 @@ class PostgresLog:
         except Exception as error:
             _fail([future for _, future in group], error)
             return
-        self.appended()
+        self._tell(results)
         for (_, future), result in zip(group, results, strict=True):
             if not future.done():
                 future.set_result(result)
+
+    def _tell(self, results: Sequence[Result]) -> None:
+        self.appended({result.position.shard for result in results if isinstance(result, Appended)})
 
     async def _append(self, connection: Connection, appends: Sequence[Append]) -> list[Result]:
         """One call for all of them."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import psycopg
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from chassis.bus import SEND_SECONDS, open_producer
 from chassis.database import KEEPALIVE
@@ -69,10 +70,10 @@ class Relay:
         self._resigning: set[int] = set()
         self.connected = False
 
-    def wake(self) -> None:
-        """Something was appended."""
-        for wake in self._wakes:
-            wake.set()
+    def wake(self, shards: Iterable[int] | None = None) -> None:
+        """Something was appended to these shards, or nobody knows to which."""
+        for shard in range(len(self._wakes)) if shards is None else shards:
+            self._wakes[shard].set()
 
     @property
     def published(self) -> dict[int, int]:
@@ -156,12 +157,14 @@ class Relay:
                     self._wakes[shard].set()
 
     async def _lead(self, shard: int, session: Connection, producer: AIOKafkaProducer) -> None:
-        """Publishes until it resigns. After a batch that is not full it pauses: more at once costs everybody less."""
+        """Publishes until it resigns. After a batch that is not full it pauses: more at once costs everybody less.
+
+        All pauses end together, so that the shards share requests to Kafka and its answers to consumers.
+        """
         wake = self._wakes[shard]
         while shard not in self._resigning:
             wake.clear()
             after = self._leads[shard]
-            read_at = asyncio.get_running_loop().time()
             records = await self._log.read(shard, after, PAGE)
             _heed_cancellation()
             if not records:
@@ -183,7 +186,7 @@ class Relay:
             published_events.add(len(records), {"shard": shard})
             wake.set()
             if len(records) < PAGE:
-                await asyncio.sleep(read_at + PACE_SECONDS - asyncio.get_running_loop().time())
+                await asyncio.sleep(PACE_SECONDS - asyncio.get_running_loop().time() % PACE_SECONDS)
         await session.execute(RESIGN, (self._log.service, shard))
         self._resigning.discard(shard)
         del self._leads[shard]
@@ -193,14 +196,7 @@ class Relay:
     ) -> None:
         async with asyncio.timeout(SEND_SECONDS):
             sent = [
-                await producer.send(
-                    self._topic,
-                    record.data,
-                    key=record.stream.encode(),
-                    partition=shard,
-                    headers=record.headers(),
-                )
-                for record in records
+                await producer.send_batch(batch, self._topic, partition=shard) for batch in _batches(producer, records)
             ]
             if seal:
                 value, key = seal.model_dump_json().encode(), seal.chain.encode()
@@ -208,6 +204,19 @@ class Relay:
             await asyncio.wait(sent)
         for acknowledged in sent:
             acknowledged.result()
+
+
+def _batches(producer: AIOKafkaProducer, records: Sequence[Record]) -> Iterator[BatchBuilder]:
+    """The records as the producer sends them: in order, as many together as fit."""
+    batch = producer.create_batch()
+    for record in records:
+        key, headers = record.stream.encode(), record.headers()
+        if batch.append(timestamp=None, key=key, value=record.data, headers=headers) is None:
+            yield batch
+            batch = producer.create_batch()
+            if batch.append(timestamp=None, key=key, value=record.data, headers=headers) is None:
+                raise ValueError(f"{record.position} does not fit into a batch")
+    yield batch
 
 
 def _heed_cancellation() -> None:

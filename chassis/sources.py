@@ -21,7 +21,7 @@ class ForeignHandler(Protocol):
     name: str
 
     async def apply(self, connection: Connection, records: Sequence[ForeignRecord]) -> None:
-        """Applies records of one partition, in order, in the transaction of their checkpoint."""
+        """Applies records, those of a partition in order, in the transaction of their checkpoints."""
 
     async def idle(self, connection: Connection, partitions: Sequence[int]) -> None:
         """Called about every second for partitions at hand, under the same fence and in a transaction."""
@@ -56,7 +56,7 @@ class LogSource:
         self._handler = handler
         self._sealer = sealer
         self._traced = traced
-        self._wanted = {event.type.rpartition(".")[0] for event in handler.events}
+        self._wanted = {event.type.rpartition(".")[0].encode() for event in handler.events}
 
     def sequence(self, record: ForeignRecord) -> int | None:
         """The sequence of a record, or None when it does not say one for its partition."""
@@ -71,11 +71,18 @@ class LogSource:
     def stream(self, record: ForeignRecord) -> str:
         return stream_of(record)
 
+    def wants(self, record: ForeignRecord) -> bool:
+        """Whether it must be applied; one of an event that the handler does not want is not even looked into."""
+        for name, value in record.headers:
+            if name == "ce_type":
+                return value.rpartition(b".")[0] in self._wanted or _position(record) is None
+        return True
+
     async def prepare(self, connection: Connection) -> None:
         await self._handler.prepare(connection)
 
     async def apply(self, connection: Connection, records: Sequence[ForeignRecord]) -> None:
-        """Opens the events that the handler wants and hands them over; others only move the checkpoint."""
+        """Opens the events that the handler wants and hands them over."""
         started_ns = time.time_ns()
         envelopes = await self.open(records)
         if envelopes:
@@ -85,11 +92,12 @@ class LogSource:
 
     async def open(self, records: Sequence[ForeignRecord]) -> list[Envelope]:
         """Loads the records that the handler wants. Raises MalformedRecord or ValueError for what cannot be loaded."""
-        parsed = [Record.from_kafka(record.headers, record.value or b"") for record in records]
-        for record, ours in zip(records, parsed, strict=True):
+        wanted = [record for record in records if self.wants(record)]
+        parsed = [Record.from_kafka(record.headers, record.value or b"") for record in wanted]
+        for record, ours in zip(wanted, parsed, strict=True):
             if ours.position.shard != record.partition:
                 raise MalformedRecord(f"{ours.position} does not belong to partition {record.partition}")
-        return await self._sealer.open([ours for ours in parsed if ours.type.rpartition(".")[0] in self._wanted])
+        return await self._sealer.open(parsed)
 
     async def idle(self, connection: Connection, partitions: Sequence[int]) -> None:
         """Nothing happens between batches."""
@@ -116,6 +124,10 @@ class ForeignSource:
 
     def stream(self, record: ForeignRecord) -> str:
         return stream_of(record)
+
+    def wants(self, record: ForeignRecord) -> bool:
+        """Every one."""
+        return True
 
     async def prepare(self, connection: Connection) -> None:
         """Nothing to prepare: the tables of a foreign handler come with its service's migrations."""

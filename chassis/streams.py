@@ -106,29 +106,28 @@ class Streams:
         A refusal is returned in the command's place. Raises Conflict when a stream moved on meanwhile: the
         transaction must then be rolled back and tried again.
         """
-        histories = await self.log.load(sorted({do.stream for do in commands}))
+        names = [do.stream for do in commands]
+        histories = await self.log.load(sorted(set(names)))
         loaded: dict[str, Loaded[Any]] = {}
         new: dict[str, list[tuple[Event, Metadata]]] = {}
         results: list[Outcome | Rejected] = []
-        for do in commands:
-            if do.stream not in loaded:
-                loaded[do.stream] = await self._fold(do.decider, do.stream, histories.get(do.stream, ()))
-            now = loaded[do.stream]
+        for name, do in zip(names, commands, strict=True):
+            now = loaded.get(name) or await self._fold(do.decider, name, histories.get(name, ()))
             try:
                 events = tuple(do.decider.decide(do.command, now.state))
             except Rejected as rejected:
                 results.append(rejected)
                 continue
             version = now.version + len(events)
-            loaded[do.stream] = Loaded(do.decider.fold(now.state, events), version, now.position)
-            new.setdefault(do.stream, []).extend((event, do.metadata) for event in events)
+            loaded[name] = Loaded(do.decider.fold(now.state, events), version, now.position)
+            new.setdefault(name, []).extend((event, do.metadata) for event in events)
             results.append(Outcome(now.position, version, events))
         positions = await self._append_all(new, loaded, connection)
         return [
-            Outcome(positions.get(do.stream, result.position), result.version, result.events)
-            if isinstance(result, Outcome)
+            Outcome(positions[name], result.version, result.events)
+            if isinstance(result, Outcome) and name in positions
             else result
-            for do, result in zip(commands, results, strict=True)
+            for name, result in zip(names, results, strict=True)
         ]
 
     async def _append_all(

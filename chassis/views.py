@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from copy import copy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Generic, Self, TypeVar
 
 from psycopg import sql
@@ -108,42 +109,99 @@ class ViewHandler(Generic[D]):
         keys = sorted({key for envelope in envelopes if (key := self.view.key(envelope)) is not None})
         if not keys:
             return
-        table = sql.Identifier(self.table)
-        select = sql.SQL("SELECT key, doc::text FROM {} WHERE key = ANY(%s) ORDER BY key FOR UPDATE").format(table)
-        rows = await (await connection.execute(select, (keys,))).fetchall()
+        before = await self.load(connection, keys)
+        await self.store(connection, self.view.fold(dict(before), envelopes), before.keys())
+
+    async def load(self, connection: Connection, keys: Sequence[str]) -> dict[str, D]:
+        """The documents with these keys, locked to the end of the transaction; those that do not exist are left out."""
+        select, _, _ = _statements(self.table)
+        rows = await (await connection.execute(select, (arrays.texts(keys),), prepare=True)).fetchall()
         load = self.view.document.model_validate_json
-        touched = self.view.fold({key: load(doc) for key, doc in rows}, envelopes)
+        return {key: load(doc) for key, doc in rows}
+
+    async def store(self, connection: Connection, touched: Mapping[str, D | None], loaded: Set[str]) -> None:
+        """Writes documents, and deletes those that are None; `loaded` are the keys that were in the table before.
+
+        Raises Conflict when one that was not is there by now.
+        """
+        _, upsert, delete = _statements(self.table)
         kept = {key: document.model_dump_json() for key, document in touched.items() if document is not None}
-        gone = [key for key, document in touched.items() if document is None]
         if kept:
-            upsert = sql.SQL(
-                "INSERT INTO {} AS t (key, doc) SELECT * FROM unnest(%s::text[], %s::jsonb[]) "
-                "ON CONFLICT (key) DO UPDATE SET doc = EXCLUDED.doc WHERE t.key = ANY(%s)"
-            ).format(table)
-            loaded = [key for key, _ in rows]
-            cursor = await connection.execute(upsert, (list(kept), list(kept.values()), loaded))
+            made = [key for key in kept if key not in loaded]
+            parameters = arrays.texts(kept), arrays.texts(kept.values()), arrays.texts(made)
+            cursor = await connection.execute(upsert, parameters, prepare=True)
             if cursor.rowcount != len(kept):
                 raise Conflict(self.table, len(kept), cursor.rowcount)
-        if gone:
-            await connection.execute(sql.SQL("DELETE FROM {} WHERE key = ANY(%s)").format(table), (gone,))
+        if gone := [key for key in loaded if touched.get(key) is None]:
+            await connection.execute(delete, (arrays.texts(sorted(gone)),), prepare=True)
+
+
+@lru_cache(maxsize=1_000)
+def _statements(table: str) -> tuple[str, str, str]:
+    """What selects, puts and deletes documents of a table by their keys."""
+    name = sql.Identifier(table)
+    return (
+        sql.SQL("SELECT key, doc::text FROM {} WHERE key = ANY(%b) ORDER BY key FOR UPDATE").format(name).as_string(),
+        sql.SQL(
+            "INSERT INTO {} AS t (key, doc) SELECT n.key, n.doc::jsonb FROM unnest(%b, %b) AS n(key, doc) "
+            "ON CONFLICT (key) DO UPDATE SET doc = EXCLUDED.doc WHERE t.key <> ALL(%b)"
+        )
+        .format(name)
+        .as_string(),
+        sql.SQL("DELETE FROM {} WHERE key = ANY(%b)").format(name).as_string(),
+    )
+
+
+class Documents:
+    """Documents of views by their keys. Those that are asked for at the same time share a query."""
+
+    def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
+        self._pool = pool
+        self._views: dict[str, View[Any]] = {}
+        self._statements: dict[tuple[str, ...], str] = {}
+        self._grouped = Grouped(self._fetch)
+
+    async def load(self, view: View[D], keys: Sequence[str]) -> dict[str, D]:
+        """The documents of a view with these keys; those that do not exist are left out."""
+        self._views[view.table] = view
+        found = await self._grouped.load([f"{view.table}/{key}" for key in keys])
+        return {place.partition("/")[2]: document for place, document in found.items()}
+
+    async def _fetch(self, places: list[str]) -> dict[str, Any]:
+        keys: dict[str, list[str]] = {}
+        for place in places:
+            table, _, key = place.partition("/")
+            keys.setdefault(table, []).append(key)
+        tables = tuple(sorted(keys))
+        if tables not in self._statements:
+            self._statements[tables] = " UNION ALL ".join(map(_select, tables))
+        async with self._pool.connection() as connection:
+            parameters = [arrays.texts(keys[table]) for table in tables]
+            cursor = await connection.execute(self._statements[tables], parameters, prepare=True)
+            rows = await cursor.fetchall()
+        return {f"{table}/{key}": self._views[table].document.model_validate_json(doc) for table, key, doc in rows}
+
+
+def _select(table: str) -> str:
+    statement = sql.SQL("SELECT {} AS view, key, doc::text FROM {} WHERE key = ANY(%b)")
+    return statement.format(sql.Literal(table), sql.Identifier(table)).as_string()
 
 
 class ViewReader(Generic[D]):
-    """Queries a view's table."""
+    """Queries a view's table. Readers that share `documents` share queries for documents."""
 
-    def __init__(self, view: View[D], pool: AsyncConnectionPool[Any]) -> None:
+    def __init__(self, view: View[D], pool: AsyncConnectionPool[Any], documents: Documents | None = None) -> None:
         self.view = view
         self._pool = pool
-        self._select = sql.SQL("SELECT key, doc::text FROM {} WHERE key = ANY(%b)").format(sql.Identifier(view.table))
-        self._documents = Grouped(self._fetch)
+        self._documents = documents or Documents(pool)
 
     async def get(self, key: str) -> D | None:
         """The document with this key."""
-        return (await self._documents.load([key])).get(key)
+        return (await self.get_many([key])).get(key)
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, D]:
         """The documents with these keys, by key; those that do not exist are left out."""
-        return await self._documents.load(keys)
+        return await self._documents.load(self.view, keys)
 
     async def find(
         self, where: str, parameters: Sequence[object], *, order: str = "key", limit: int = 100, offset: int = 0
@@ -152,20 +210,27 @@ class ViewReader(Generic[D]):
         rows = await self._rows(where, parameters, order, limit, offset)
         return [self.view.document.model_validate_json(doc) for _, doc in rows]
 
-    async def aggregate(self, columns: str, where: str, parameters: Sequence[object]) -> tuple[Any, ...]:
-        """One row of SQL aggregates over the documents for which a condition holds."""
-        statement = sql.SQL("SELECT {} FROM {} WHERE {}").format(
-            sql.SQL(columns), sql.Identifier(self.view.table), sql.SQL(where)
-        )
-        async with self._pool.connection() as connection:
-            row = await (await connection.execute(statement, parameters)).fetchone()
-        assert row is not None  # noqa: S101 an aggregate always has a row
-        return tuple(row)
+    def totals(
+        self, by: str, within: str, columns: str, where: str, parameters: Callable[[], Mapping[str, object]]
+    ) -> Grouped[dict[str, tuple[Any, ...]]]:
+        """SQL aggregates over the documents for which a condition holds, by one expression and within that by another.
 
-    async def _fetch(self, keys: list[str]) -> dict[str, D]:
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(self._select, (arrays.texts(keys),), prepare=True)
-            return {key: self.view.document.model_validate_json(doc) for key, doc in await cursor.fetchall()}
+        Those that are asked for at the same time share a query, which gets the parameters of its moment.
+        """
+        statement = sql.SQL("SELECT {}, {}, {} FROM {} WHERE {} = ANY(%(keys)b) AND {} GROUP BY 1, 2").format(
+            *map(sql.SQL, (by, within, columns)), sql.Identifier(self.view.table), *map(sql.SQL, (by, where))
+        )
+        query = statement.as_bytes()
+
+        async def fetch(keys: list[str]) -> dict[str, dict[str, tuple[Any, ...]]]:
+            found: dict[str, dict[str, tuple[Any, ...]]] = {}
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(query, {**parameters(), "keys": arrays.texts(keys)}, prepare=True)
+                for key, inner, *values in await cursor.fetchall():
+                    found.setdefault(key, {})[inner] = tuple(values)
+            return found
+
+        return Grouped(fetch)
 
     async def _rows(
         self, where: str, parameters: Sequence[object], order: str, limit: int, offset: int

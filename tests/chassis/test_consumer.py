@@ -2,12 +2,14 @@
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis.bus import ForeignRecord
+from chassis.decider import Decider
 from chassis.log import Connection
 from chassis.restore import restore
 from chassis.service import Service
@@ -15,12 +17,21 @@ from chassis.settings import Settings
 from chassis.testing import eventually, running
 from chassis.texts import Texts
 from chassis.topics import ensure_topics
+from contracts.base import Event
 from contracts.topics import TOPICS
 from tests.chassis.conftest import SHARDS
 from tests.chassis.events import COUNTER, POISON
 from tests.chassis.test_service import create, document, settings
 
 __all__ = ["settings"]
+
+
+class Unheard(Event, service="billing", wire_name="TestUnheard"):
+    """Something that no view shows."""
+
+
+UNHEARD: Decider[None, None] = Decider("unheard", None, lambda _, __: [Unheard()], lambda state, _: state)
+EVENTS = 200
 
 
 class Inbox:
@@ -81,6 +92,35 @@ async def test_a_topic_of_others_that_is_made_again_is_read_from_its_start(setti
 
 async def _has(inbox: Inbox, count: int) -> bool:
     return len(inbox.values) >= count
+
+
+async def test_what_nobody_wants_is_passed_and_its_position_is_kept_soon(settings: Settings) -> None:
+    """Many such events cost few transactions; waiting for their positions takes no longer than for others'."""
+    async with running(create, settings) as ours:
+        service = ours.service
+        consumer = next(one for one in service.consumers if one.source.name.startswith("view:"))
+        transactions = 0
+        begin = consumer.checkpoints.begin
+
+        async def counted(*arguments: Any) -> frozenset[str]:
+            nonlocal transactions
+            transactions += 1
+            return await begin(*arguments)
+
+        consumer.checkpoints.begin = counted  # type: ignore[method-assign]
+        for number in range(EVENTS):
+            outcome = await service.streams.execute(UNHEARD, str(number), None)
+        assert await consumer.checkpoints.wait(
+            settings.topic("billing"), outcome.position.shard, outcome.position.sequence
+        )
+
+        async def saved() -> bool:
+            stored = await consumer.checkpoints.stored()
+            heads = await service.log.heads()
+            return {partition.partition: claim.sequence for partition, claim in stored.items()} == heads
+
+        await eventually(saved)
+        assert transactions < EVENTS / 2
 
 
 @pytest.mark.parametrize("again", [True, False], ids=["topic made again", "topic kept"])

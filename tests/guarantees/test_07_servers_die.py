@@ -10,9 +10,11 @@ import pytest
 from psycopg import conninfo
 from pydantic import SecretStr
 
+from cli.audit.audit import audit_logs
+from cli.events.place import Place
 from tests.guarantees.harness import ALL, Process, Traffic, World, make_topics, world
 from tests.guarantees.plan import Plan
-from tests.guarantees.proof import prove, settled
+from tests.guarantees.proof import VIEW, prove, settled
 from tests.guarantees.servers import Proxy, Server, own_kafka, own_postgres
 
 POSTGRES_STEPS = ("kill", "pause", "restart")
@@ -23,10 +25,12 @@ CUTS = 20
 
 
 @asynccontextmanager
-async def on_servers(postgres_url: str, kafka_servers: str, folder: Path) -> AsyncIterator[tuple[World, Process]]:
+async def on_servers(
+    postgres_url: str, kafka_servers: str, folder: Path, parts: str = ALL
+) -> AsyncIterator[tuple[World, Process]]:
     with world(postgres_url, kafka_servers, folder) as made:
         await make_topics(made.settings)
-        yield made, await made.start(ALL).ready()
+        yield made, await made.start(parts).ready()
 
 
 async def disturb(server: Server, step: str) -> None:
@@ -60,6 +64,48 @@ async def test_postgres(kafka_servers: str, folder: Path, plan: Plan) -> None:
         proof = await prove(made, traffic)
     told = {f"s_after_{step}": seconds for step, seconds in recovered.items()}
     plan.tell(events=proof.events, commands_sent_again=traffic.repeated, **told)
+
+
+async def test_what_postgres_forgot_of_a_view_comes_back_though_nothing_else_comes(
+    kafka_servers: str, folder: Path, plan: Plan
+) -> None:
+    """Views commit without waiting for the disk, so a crash takes their last moments, and the relay's; not the log's.
+
+    The server of this test writes so late that it surely forgets some. What was forgotten is published anew.
+    """
+    async with (
+        own_postgres(folder, wal_writer_delay="10000ms") as server,
+        on_servers(server.address, kafka_servers, folder, "relay,view") as (made, _),
+    ):
+        traffic = Traffic(made, plan.rng, counters=200)
+        forgotten = 0
+        for _ in plan.rounds():
+            async with traffic.flowing():
+                await traffic.more(100)
+            await settled(made, (VIEW,))
+            await asyncio.to_thread(server.kill)
+            await server.start()
+            forgotten += behind(made)
+            started = time.monotonic()
+            await settled(made, (VIEW,))
+            seconds = time.monotonic() - started
+        proof = await prove(made, traffic, (VIEW,))
+        place = Place(made.settings.kafka_servers, made.settings.topic_prefix)
+        url = made.settings.database_url.get_secret_value()
+        report = await audit_logs({"billing": url}, place, [], lambda *_: None)
+    assert forgotten
+    assert report.ok, [verdict.finding for verdict in report.verdicts]
+    plan.tell(events=proof.events, forgotten_at_first=forgotten, s_until_it_was_back=seconds)
+
+
+def behind(world: World) -> int:
+    """How many events the view lacks."""
+    with world.connect() as connection:
+        row = connection.execute(
+            "SELECT (SELECT sum(sequence) FROM heads) - (SELECT sum(sequence) FROM checkpoints WHERE consumer = %s)",
+            (VIEW,),
+        ).fetchone()
+    return int(row[0]) if row else 0
 
 
 async def test_kafka(postgres_url: str, fresh_database: str, folder: Path, plan: Plan) -> None:

@@ -24,8 +24,10 @@ from contracts.topics import SERVICES, TOPICS
 from services.billing.app import create as billing
 from services.entities.app import create as entities
 from services.identity.app import create as identity
+from services.journeys.app import create as journeys
 from services.notifications.app import create as notifications
 from services.portal.app import create as portal
+from services.processes.app import create as processes
 from tests.guarantees.harness import SECONDS, SESSION_MS, SHARDS
 from tests.guarantees.plan import Plan
 
@@ -36,6 +38,8 @@ TRUSTING: dict[str, Callable[[Settings], Service]] = {
         name: partial(create, keys=LocalKeys([KEY]))
         for name, create in (
             ("entities", entities),
+            ("journeys", journeys),
+            ("processes", processes),
             ("billing", billing),
             ("notifications", notifications),
             ("portal", portal),

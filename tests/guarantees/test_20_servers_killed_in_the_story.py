@@ -15,7 +15,7 @@ from cli.story.plot import play
 from cli.story.stage import Place, set_up
 from tests.conftest import temporary_state
 from tests.guarantees.plan import LONG, Plan
-from tests.story.test_instalment_story import Recorded
+from tests.story.recorded import Recorded
 
 READY_SECONDS = 60.0
 KILLED = ("postgres", "kafka")

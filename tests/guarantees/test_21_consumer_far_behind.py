@@ -16,7 +16,7 @@ from tests.guarantees.proof import VIEW, prove, settled
 #: In a log that fills at 10 events a second; the long form takes ten times as many.
 HOUR_EVENTS = 36_000
 APPEND_EVENTS = 90
-READY_SECONDS = 12.0
+READY_SECONDS = 12
 
 
 async def test_it_catches_up_while_events_go_on(our_world: World, plan: Plan) -> None:
@@ -52,7 +52,9 @@ async def test_it_is_ready_when_it_has_what_was_there(our_world: World, plan: Pl
         there = total(our_world, "SELECT sum(sequence) FROM relay_cursors")
         assert 0 < applied(our_world) < there
         started = time.monotonic()
-        await our_world.start("view", f"{Point.CONSUMER_AFTER_BEGIN.value}=sleep:0.05").ready(READY_SECONDS)
+        await our_world.start("view", f"{Point.CONSUMER_AFTER_BEGIN.value}=sleep:0.05").ready(
+            plan.some(1, 10) * READY_SECONDS
+        )
         seconds = time.monotonic() - started
         assert applied(our_world) >= there
     await prove(our_world, traffic, (VIEW,))
