@@ -70,14 +70,14 @@ def authority() -> Iterator[Authority]:
 def service(site: Site, name: str, folder: Path, command: Sequence[str] = SERVE) -> Iterator[int]:
     """A service of the site as `portico up` runs it; yields its port when it is ready."""
     port = free_port()
-    with running(_program(site, name, folder, command, port)):
+    with running(service_program(site, name, folder, command, port)):
         yield port
 
 
 @contextmanager
 def starting_service(site: Site, name: str, folder: Path) -> Iterator[None]:
     """The same while it still starts: for work that it begins before it calls itself ready."""
-    program = _program(site, name, folder, SERVE, free_port())
+    program = service_program(site, name, folder, SERVE, free_port())
     process = spawn(program)
     try:
         yield
@@ -85,7 +85,8 @@ def starting_service(site: Site, name: str, folder: Path) -> Iterator[None]:
         stop(process, program)
 
 
-def _program(site: Site, name: str, folder: Path, command: Sequence[str], port: int) -> Program:
+def service_program(site: Site, name: str, folder: Path, command: Sequence[str], port: int) -> Program:
+    """How one instance of a service is run."""
     settings = site.settings(name)
     environment = {
         "PORTICO_DATABASE_URL": site.urls[name],

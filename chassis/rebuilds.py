@@ -12,11 +12,13 @@ import psycopg
 import structlog
 from aiokafka import TopicPartition
 
-from chassis.applier import PASSING, Applier, reason
+from chassis.applier import PASSING, Applier, Batch, reason
 from chassis.bus import ForeignRecord
+from chassis.checkpoints import Fenced
 from chassis.consumer import Consumer
 from chassis.database import Pool
 from chassis.errors import NotFound, Rejected
+from chassis.filling import PAGE, Filling
 from chassis.keyring import Sealer
 from chassis.log import Connection, EventLog
 from chassis.settings import Settings
@@ -35,7 +37,6 @@ CHECK_SECONDS = 0.25
 PUT_OFF_SECONDS = 5.0
 TOUCH_SECONDS = 60.0
 CLEAN_SECONDS = 3_600.0
-PAGE = 300
 BATCH_RECORDS = 300
 ENDED_LOOKED_AT = 100
 
@@ -177,13 +178,20 @@ class Rebuilds:
             try:
                 await built.prepare(lock)
                 for shard in range(self._log.shards):
-                    await self._fill_shard(lock, applier, live.name, TopicPartition(topic, shard))
+                    await self._fill_shard(lock, applier, built, live.name, TopicPartition(topic, shard))
                 await lock.execute("UPDATE rebuilds SET filled_at = now() WHERE id = %s", (rebuild.id,))
             finally:
                 await lock.execute("SELECT pg_advisory_unlock_all()")
         return True
 
-    async def _fill_shard(self, connection: Connection, applier: Applier, live: str, partition: TopicPartition) -> None:
+    async def _fill_shard(
+        self,
+        connection: Connection,
+        applier: Applier,
+        built: ViewHandler[Any],
+        live: str,
+        partition: TopicPartition,
+    ) -> None:
         """Afterwards the topic is read from where the live consumer stood before: what is there twice is dropped."""
         cursor = await connection.execute(
             "SELECT next_offset FROM checkpoints WHERE (consumer, topic, partition) = (%s, %s, %s)",
@@ -191,9 +199,19 @@ class Rebuilds:
         )
         next_offset = (await cursor.fetchone() or (0,))[0]
         claim = await applier.checkpoints.claim(*partition)
+        if not await applier.parking.count():
+            try:
+                filling = Filling(self._log, self._sealer, self._pool, built)
+                claim = await filling.shard(partition, claim, next_offset)
+            except (*PASSING, Fenced):
+                raise
+            except Exception as error:  # in batches, what cannot be folded is found and parked
+                log.warning("rebuild goes on in batches", view=live, shard=partition.partition, error=reason(error))
+                claim = await applier.checkpoints.claim(*partition)
         while records := await self._log.read(partition.partition, claim.sequence, PAGE):
             now = claim.moved(records[-1].position.sequence, next_offset)
-            await applier.apply(partition, [_as_published(record, partition.topic) for record in records], claim, now)
+            published = [_as_published(record, partition.topic) for record in records]
+            await applier.apply([Batch(partition, published, claim, now)])
             claim = now
 
     async def _keep_house(self, connection: Connection) -> None:

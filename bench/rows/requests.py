@@ -6,8 +6,10 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from itertools import count
+from pathlib import Path
 
 import psycopg
+import yaml
 
 from bench.harness import Contender, Figure, Measure, Row, percentile
 from bench.load import Load, Report, send
@@ -17,11 +19,14 @@ from bench.scene import Scene, Site
 from bench.workload import KIND, Filling, contract, fill, id_of, number_of, plan
 from chassis.auth import Principal
 from chassis.testing import eventually
+from contracts.entities import SchemaPublished
 from contracts.ids import record_id
 from services.billing.contracts.views import CONTRACTS as BILLING_CONTRACTS
+from services.portal.configuration.document import PortalDocument
 from services.portal.pages.views import CONTRACTS as PORTAL_CONTRACTS
 from services.portal.pages.views import INSTALMENTS
 
+LINDENAU = Path(__file__).parents[2] / "demo" / "lindenau"
 CONNECTIONS = 64
 CUSTOMER = Principal("customer", "user/bench", contact_id=id_of(0), portal_id="customers")
 BODY = '{"amount_cents": 9600, "currency": "EUR"}'
@@ -57,8 +62,22 @@ def _rate(load: Load) -> Measure:
     return once
 
 
+async def configured(site: Site) -> None:
+    """The portal and the schemas of the demo utility, in the logs of their owners and on their topics."""
+    portal = yaml.safe_load((LINDENAU / "portal.yaml").read_text(encoding="utf-8"))
+    del portal["design"]["logo"]
+    event = PortalDocument.model_validate(portal).event()
+    fill(site.urls["portal"], Filling("portal", event, 1, ids=[event.portal_id]))
+    await published(site.settings("portal"), "portal")
+    for entity in ("contact", "contract"):
+        definition = yaml.safe_load((LINDENAU / "entities" / f"{entity}.yaml").read_text(encoding="utf-8"))
+        schema = SchemaPublished(entity=entity, schema_version=1, definition=definition)
+        fill(site.urls["entities"], Filling("schema", schema, 1, ids=[entity]))
+
+
 async def with_contracts(site: Site, contracts: int) -> None:
-    """Contracts of one customer in the log of entities and on its topic."""
+    """Contracts of one customer in the log of entities and on its topic, and what the portal needs to show them."""
+    await configured(site)
     fill(
         site.urls["entities"],
         Filling("contract", contract(CUSTOMER.contact_id or ""), contracts, ids=_ids(0, contracts)),

@@ -9,14 +9,16 @@ from dataclasses import replace
 from itertools import count
 
 import psycopg
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench.harness import Contender, Figure, Measure, Row, Stopwatch
 from bench.peers.install import Peer, pyeventsourcing
 from bench.rows.command import peer, postgres_environment
 from bench.scene import SHARDS, Scene, Site
 from bench.workload import AMOUNTS, KIND, Filling, change, fill, id_of
+from chassis import filling
 from chassis.bus import open_producer
+from chassis.checkpoints import Checkpoints
 from chassis.database import open_pool
 from chassis.keyring import PostgresKeyring, Sealer
 from chassis.postgres_log import PostgresLog
@@ -182,14 +184,12 @@ async def _replay(scene: Scene) -> AsyncIterator[Sequence[Contender]]:
             handler = ViewHandler(replace(AMOUNTS, version=next(versions)))
             async with pool.connection() as connection:
                 await handler.prepare(connection)
+            checkpoints = Checkpoints(handler.name, pool)
+            built = filling.Filling(log, sealer, pool, handler)
             watch = Stopwatch()
-            async with pool.connection() as connection:
-                for shard, head in (await log.heads()).items():
-                    for after in range(0, head, PAGE):
-                        envelopes = await sealer.open(await log.read(shard, after, PAGE))
-                        async with connection.transaction():
-                            await connection.execute("SET LOCAL synchronous_commit = off")
-                            await handler.apply(connection, envelopes)
+            for shard in range(log.shards):
+                partition = TopicPartition("replay", shard)
+                await built.shard(partition, await checkpoints.claim(*partition))
             return (events / watch.seconds,)
 
         async def raw() -> Sequence[float]:
@@ -224,7 +224,7 @@ ROWS = (
     Row(
         "replay",
         "Replay of a log into a view",
-        f"from the log's table, {EVENTS_A_STREAM} events to a document",
+        f"a rebuild from the log, checkpoints included; {EVENTS_A_STREAM} events to a document",
         (Figure("events", "1/s"),),
         _replay,
     ),
