@@ -28,6 +28,8 @@ class Point(Enum):
     CONSUMER_AFTER_APPLY = "consumer.after_apply"
     CONSUMER_BEFORE_COMMIT = "consumer.before_commit"
     CONSUMER_AFTER_COMMIT = "consumer.after_commit"
+    TIMERS_BEFORE_COMMIT = "timers.before_commit"
+    TIMERS_AFTER_COMMIT = "timers.after_commit"
     MAILER_BEFORE_SEND = "mailer.before_send"
     MAILER_AFTER_SEND = "mailer.after_send"
     MAILER_AFTER_COMMIT = "mailer.after_commit"
