@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -33,6 +34,15 @@ class Settings(BaseSettings):
         description="smtp://, smtp+starttls:// or smtps://, with user:password@host:port",
     )
     mail_from: str = Field(default="Portico <portal@example.org>")
+    objects_url: str = Field(
+        default_factory=lambda: Path(".portico/objects").absolute().as_uri(),
+        description="Where files of people are kept, sealed: file:///... or s3://bucket/prefix with AWS_ variables",
+    )
+    virus_scanner: str = Field(
+        default="",
+        description="A command that gets a file on its standard input and ends with 0 (clean) or 1 (infected), "
+        "e.g. `clamdscan --stream -`; empty: files are not scanned",
+    )
     otlp_endpoint: str = Field(default="", description="OTLP/HTTP base address for traces; empty: none are sent")
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

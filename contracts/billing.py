@@ -1,4 +1,4 @@
-"""Events of billing: instalment plans, their changes, and the billing events mirrored from the ERP."""
+"""Events of billing: instalment plans, cancellations, and the billing events mirrored from the ERP."""
 
 from __future__ import annotations
 
@@ -88,3 +88,53 @@ class BillingEventRecorded(_OfContract, service="billing"):
     due_on: date
     paid_on: date | None
     status: BillingStatus
+
+
+Basis = Literal["initial_term", "renewal", "open_ended", "basic_supply", "moving_out", "price_change"]
+"""By which rule a contract ends when it does."""
+
+
+class CancellationRequested(_OfContract, service="billing"):
+    """A contract is being cancelled: it is in cancellation, and ends on `ends_on` once this is confirmed."""
+
+    cancellation_id: str
+    requested_on: date
+    ends_on: date
+    basis: Basis
+    notice: str = Field(description="The notice that was kept, e.g. P1M or P14D (ISO 8601)")
+    reason: str | None = Field(description="A code such as moving; what people wrote is with the record")
+    submission_id: str | None = Field(description="The submission that asked for it")
+    effect: int | None = Field(description="Which effect of the submission it is")
+    portal_id: str | None
+
+
+class CancellationRefused(_OfContract, service="billing"):
+    """A submission asked for a cancellation that is not possible; the contract stays as it is."""
+
+    submission_id: str
+    effect: int
+    code: str
+    portal_id: str | None
+
+
+class CancellationConfirmed(_OfContract, service="billing"):
+    """The end of a contract is certain. The customer is told within a week (EnWG 41b(1))."""
+
+    cancellation_id: str
+    ends_on: date
+    portal_id: str | None
+
+
+class CancellationWithdrawn(_OfContract, service="billing"):
+    """A cancellation is off: the contract goes on."""
+
+    cancellation_id: str
+    reason: str = Field(description="For the files; without personal data")
+    portal_id: str | None
+
+
+class ContractTerminated(_OfContract, service="billing"):
+    """A contract has ended: `ends_on` was its last day."""
+
+    cancellation_id: str
+    ends_on: date

@@ -57,3 +57,31 @@ class ImportCompleted(Event, service="entities"):
     updated: int
     unchanged: int
     refused: int
+
+
+class SchemaPublished(Event, service="entities"):
+    """What an entity looks like from now on."""
+
+    entity: str
+    schema_version: int
+    definition: dict[str, Json] = Field(description="The whole document as it was written")
+
+
+class MappingApplied(Event, service="entities"):
+    """A submission's answers are in the record's attributes; EntityCreated or EntityChanged says which changed."""
+
+    submission_id: str
+    effect: int = Field(description="Which effect of the submission it is")
+    entity: str
+    id: str
+
+
+class MappingRefused(Event, service="entities"):
+    """A submission's answers could not be taken over into a record, which stays as it was."""
+
+    submission_id: str
+    effect: int
+    entity: str
+    id: str
+    code: str
+    attribute: str | None = Field(description="The attribute that was wrong, where it was one")

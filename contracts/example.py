@@ -8,7 +8,7 @@ from typing import Any
 Schema = dict[str, Any]
 
 BY_FORMAT = {"date": "2026-01-31", "date-time": "2026-01-31T12:00:00Z"}
-TEXTS = ("example", "EUR", "1", "")
+TEXTS = ("example", "EUR", "1", "#0b6e4f", "")
 
 
 def example_of(schema: Schema) -> Any:
@@ -19,10 +19,12 @@ def example_of(schema: Schema) -> Any:
 def _value(schema: Schema, definitions: Schema) -> Any:
     if "$ref" in schema:
         return _value(definitions[schema["$ref"].removeprefix("#/$defs/")], definitions)
+    if schema.get("examples"):
+        return schema["examples"][0]
     if "const" in schema or "enum" in schema:
         return schema.get("const", schema.get("enum", [None])[0])
-    if "anyOf" in schema:
-        return _value(schema["anyOf"][0], definitions)
+    if branches := schema.get("anyOf") or schema.get("oneOf"):
+        return _value(branches[0], definitions)
     match schema.get("type"):
         case "object":
             return {name: _value(inner, definitions) for name, inner in schema.get("properties", {}).items()}

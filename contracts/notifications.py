@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from contracts.base import Event, Personal
-from contracts.common import Language
+from contracts.base import Contract, Event, Personal
+from contracts.common import Json, Language, Text
 
 
 class _OfMessage(Event, abstract=True):
@@ -17,6 +17,8 @@ class _OfMessage(Event, abstract=True):
     person: str | None
     recipient: Personal[str]
     subject: Personal[str]
+    submission_id: str | None = Field(default=None, description="The submission that asked for it")
+    effect: int | None = Field(default=None, description="Which effect of the submission it is")
 
 
 class MessageSent(_OfMessage, service="notifications"):
@@ -36,3 +38,34 @@ class MessageResendRequested(Event, service="notifications"):
     """A member of staff wants a message to go out once more, or at once; who it was is the event's actor."""
 
     message_id: str
+
+
+class Wording(Contract):
+    """How a mail is worded in one language, with variables."""
+
+    subject: str
+    preview: str = Field(description="What mail programs show beside the subject")
+    body: str = Field(description="MJML")
+    text: str = Field(description="The same as plain text")
+
+
+class TemplateChanged(Event, service="notifications"):
+    """A portal's own wording of a mail; null for a language: the standard one."""
+
+    portal_id: str
+    template: str
+    de: Wording | None
+    en: Wording | None
+
+
+class NoticePosted(Event, service="notifications"):
+    """Something to read in the portal: for one contact, or for staff (a group of them, or all)."""
+
+    notice_id: str
+    cause: str
+    kind: str = Field(description="e.g. task_done, task_assigned, cancellation_confirmed")
+    contact_id: str | None
+    group: str | None = Field(description="Null with no contact either: all staff")
+    title: Text
+    target: dict[str, Json] = Field(description="What it leads to, e.g. the record and the task")
+    portal_id: str | None

@@ -1,4 +1,4 @@
-"""Events of portal: how a portal is configured."""
+"""Events of portal: how a portal is configured, and which notices were read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pydantic import Field
 
 from contracts.base import Contract, Event
 from contracts.common import Text
+from contracts.conditions import When
 
 
 class InstalmentRules(Contract):
@@ -31,6 +32,52 @@ class InstalmentSettings(Contract):
         return self.by_contract_type.get(contract_type or "", self.default)
 
 
+class Design(Contract):
+    """How a portal looks; everything else is derived from it. `logo` is an SVG text."""
+
+    brand: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#0b6e4f"
+    accent: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] | None = None
+    logo: str | None = None
+
+
+class Registration(Contract):
+    """How people become users of a portal."""
+
+    open: bool = Field(default=True, description="Whether people may register themselves")
+    assign_by: Literal["primary_email", "none"] = "primary_email"
+    second_identification: tuple[str, ...] = Field(
+        default=("contact.customer_number",), description="Attributes asked for, of the contact or its contracts"
+    )
+    unknown: Literal["wait_for_staff", "refuse"] = "wait_for_staff"
+
+
+class Permission(Contract):
+    """What users of a portal may see and change of an entity: names of groups or attributes."""
+
+    see: tuple[str, ...] = ()
+    change: tuple[str, ...] = ()
+
+
+class Action(Contract):
+    """A journey that is offered at a place while its rules hold."""
+
+    id: str
+    title: Text
+    journey: str
+    place: str = Field(description="The entity at whose page it stands, e.g. contract")
+    when: When = ()
+
+
+class Link(Contract):
+    """A link to somewhere else, or to a public journey."""
+
+    id: str
+    title: Text
+    to: str = Field(description="An https address, or journey:<id>")
+    place: str | None = Field(default=None, description="The entity at whose page it stands; null: on every page")
+    when: When = ()
+
+
 class PortalConfigured(Event, service="portal"):
     """The whole configuration of a portal as it stands from now on."""
 
@@ -39,3 +86,18 @@ class PortalConfigured(Event, service="portal"):
     name: Text
     url: str = Field(description="Where people reach the portal; links in mails begin with it")
     instalments: InstalmentSettings
+    enabled: bool = True
+    design: Design = Design()
+    registration: Registration = Registration()
+    permissions: dict[str, Permission] = Field(default={}, description="By entity")
+    actions: tuple[Action, ...] = ()
+    links: tuple[Link, ...] = ()
+    texts: dict[str, Text] = Field(default={}, description="Texts of pages by their key, e.g. start.welcome")
+    embed: tuple[str, ...] = Field(default=(), description="Origins that may show the portal's pages in a frame")
+
+
+class NoticeRead(Event, service="portal"):
+    """Somebody has read a notice."""
+
+    notice_id: str
+    reader: str = Field(description="contact/<id>, or the subject of a member of staff")

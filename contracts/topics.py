@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SERVICES = ("identity", "entities", "billing", "notifications", "portal")
+SERVICES = ("identity", "entities", "journeys", "processes", "billing", "notifications", "portal")
 FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 NINETY_DAYS = {"cleanup.policy": "delete", "retention.ms": str(90 * 24 * 60 * 60 * 1000), "retention.bytes": "-1"}
 
