@@ -1,1 +1,1 @@
-"""Who may call, and whose data may be read: keys, tokens, machines, reveals and erasures."""
+"""Who may call, and whose data may be read: portal users, staff, machines, tokens, reveals and erasures."""

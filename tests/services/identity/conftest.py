@@ -2,18 +2,22 @@
 
 import base64
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
+from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 
 from chassis.provision import provision_database
 from chassis.settings import Settings
 from chassis.testing import RunningService, running
 from chassis.topics import ensure_topics
+from services.identity.access import passwords
 from services.identity.app import create
+from tests.services.identity.world import MovingClock, World
 
 Headers = Callable[..., Awaitable[dict[str, str]]]
 SHARDS = 4
@@ -58,3 +62,24 @@ def as_(client: httpx.AsyncClient) -> Headers:
         return {"Authorization": f"Bearer {answered.raise_for_status().json()['access_token']}"}
 
     return headers
+
+
+@pytest.fixture(scope="module")
+def cheap_hashes() -> Iterator[None]:
+    """What is at stake in most tests is not the hash; tests/services/identity/test_passwords.py has the real ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "MEMORY_KIB", 64)
+        patch.setattr(passwords, "PASSES", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+async def world(settings: Settings, cheap_hashes: None) -> AsyncIterator[World]:
+    clock = MovingClock()
+    async with (
+        running(partial(create, clock=clock), settings) as service,
+        AIOKafkaProducer(bootstrap_servers=settings.kafka_servers) as producer,
+    ):
+        world = World(service, producer, clock)
+        await world.portal()
+        yield world

@@ -1,0 +1,1 @@
+"""Getting in: passwords, sessions, one-time links, and delays for whoever guesses."""

@@ -1,0 +1,1 @@
+"""How portals let people in, as they are configured."""

@@ -1,0 +1,1 @@
+"""Portal users: registered, activated, assigned to a contact, blocked."""
