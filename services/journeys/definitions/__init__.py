@@ -1,0 +1,1 @@
+"""Journeys as documents: one stream per journey, one event per version."""

@@ -1,0 +1,1 @@
+"""Files that people send to a submission: looked at, scanned, sealed and kept outside the database."""
