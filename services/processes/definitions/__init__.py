@@ -1,0 +1,1 @@
+"""One stream per process: its definition, version after version."""

@@ -1,0 +1,1 @@
+"""What processes knows of records and submissions, from the topics of their owners."""
