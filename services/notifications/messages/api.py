@@ -1,15 +1,12 @@
-"""HTTP in: the delivery log, one message with what became of it, sending once more, and a look at the templates."""
+"""HTTP in: the delivery log, one message with what became of it, and sending once more."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
-from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from chassis.auth import Principal, allow
@@ -23,12 +20,12 @@ from contracts.common import Language
 from contracts.envelope import Envelope
 from contracts.ids import stream
 from contracts.notifications import MessageFailed, MessageResendRequested, MessageSent
+from services.notifications.addressee import Kind
+from services.notifications.cursors import read_cursor, write_cursor
 from services.notifications.messages import queue
 from services.notifications.messages.decider import MESSAGE, Resend
-from services.notifications.templates import render as templates
 
 PAGE = 50
-PREVIEW_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 
 Id = Annotated[str, Path(max_length=40)]
 Reader = Annotated[Principal, Depends(allow("staff", "operator"))]
@@ -44,7 +41,8 @@ class Message(BaseModel):
     language: Language | None = Field(description="Known once it was sent or given up")
     channel: Literal["mail"]
     contact_id: str | None
-    contract_id: str
+    recipient: Kind = Field(description="Whom it goes to: a contact, a portal user, staff, or who sent a journey")
+    contract_id: str | None
     cause: str = Field(description="The event that made it necessary", examples=["billing/2:1234"])
     attempts: int
     created_at: datetime
@@ -100,14 +98,14 @@ def router(pool: Pool, streams: Streams, texts: Texts) -> APIRouter:
         accept_language: Annotated[str | None, Header()] = None,
     ) -> MessagePage:
         """The delivery log, the newest first."""
-        behind = _read_cursor(cursor) if cursor else None
+        behind = _read_cursor(cursor)
         async with pool.connection() as connection:
             found = await queue.entries(connection, contact_id=contact_id, state=status, behind=behind, limit=limit + 1)
         page = found[:limit]
         language = language_of(accept_language)
         return MessagePage(
             items=[_message(entry, texts, language) for entry in page],
-            next=_write_cursor(page[-1]) if len(found) > limit else None,
+            next=write_cursor(page[-1].created_at.isoformat(), page[-1].id) if len(found) > limit else None,
         )
 
     @api.get("/messages/{id}")
@@ -129,14 +127,6 @@ def router(pool: Pool, streams: Streams, texts: Texts) -> APIRouter:
         answer(response, await streams.execute(MESSAGE, id, Resend(id), request))
         return ResendAnswer(id=id)
 
-    @api.get("/templates/{name}/{language}/preview", response_class=HTMLResponse)
-    async def preview(name: Annotated[str, Path(max_length=60)], language: Language, _: Staff) -> HTMLResponse:
-        """A template with made-up values, as the mail looks."""
-        if name not in templates.names():
-            raise NotFound("template_not_found")
-        rendered = templates.render(name, templates.sample_frame(language), templates.sample(name))
-        return HTMLResponse(rendered.html, headers={"Content-Security-Policy": PREVIEW_POLICY})
-
     return api
 
 
@@ -156,6 +146,7 @@ def _message(entry: queue.Entry, texts: Texts, language: Language) -> Message:
         language=entry.language,
         channel=entry.channel,
         contact_id=entry.contact_id,
+        recipient=entry.recipient_kind,
         contract_id=entry.contract_id,
         cause=entry.cause,
         attempts=entry.attempts,
@@ -198,17 +189,14 @@ def _happening(envelope: Envelope, *, personal: bool) -> Happening | None:
     )
 
 
-def _write_cursor(entry: queue.Entry) -> str:
-    return base64.urlsafe_b64encode(f"{entry.created_at.isoformat()} {entry.id}".encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
+def _read_cursor(cursor: str | None) -> tuple[datetime, str] | None:
+    found = read_cursor(cursor)
+    if found is None:
+        return None
     try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        created_at, _, id_ = text.partition(" ")
-        at = datetime.fromisoformat(created_at)
-    except (binascii.Error, ValueError):
+        at = datetime.fromisoformat(found[0])
+    except ValueError:
         raise Rejected("invalid_cursor") from None
-    if at.tzinfo is None or not id_ or "\0" in id_:
+    if at.tzinfo is None:
         raise Rejected("invalid_cursor")
-    return at, id_
+    return at, found[1]

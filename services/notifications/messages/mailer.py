@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parseaddr
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 import structlog
@@ -23,15 +23,17 @@ from chassis.streams import Streams
 from chassis.telemetry import meter, span, traceparent
 from contracts.common import Language
 from contracts.envelope import Metadata
-from contracts.notifications import MessageFailed, MessageSent
-from services.notifications.addressee import Addressee, Directory, Unreachable
+from contracts.notifications import MessageFailed, MessageSent, Wording
+from services.notifications.addressee import Addressee, Directory, Unreachable, Wanted
+from services.notifications.links import SECRETS, Link, Links, NoLink, deep_link
 from services.notifications.messages import queue
 from services.notifications.messages.compose import InvalidAddress, compose, mailbox
 from services.notifications.messages.decider import MESSAGE, Settle
 from services.notifications.messages.queue import Due
 from services.notifications.messages.retry import FIRST_DELAYS, MAXIMUM_ATTEMPTS, next_attempt
 from services.notifications.messages.smtp import Accepted, Ambiguous, Outcome, Permanent, Server, Session, Transient
-from services.notifications.templates.render import Frame, Rendered, render
+from services.notifications.templates.catalog import MAILS, mail_of
+from services.notifications.templates.render import Frame, Rendered, render, sample
 
 BATCH = 16
 LANES = 4
@@ -57,6 +59,13 @@ class Attempt:
     subject: str = ""
 
 
+class Wordings(Protocol):
+    """Finds how a portal words a mail itself."""
+
+    async def find(self, portal_id: str, template: str, language: Language) -> Wording | None:
+        """Its wording; None: the standard one."""
+
+
 class Mailer:
     """Sends what is due, a bounded batch at a time over a few connections. Several mailers may run side by side.
 
@@ -67,16 +76,20 @@ class Mailer:
         self,
         pool: AsyncConnectionPool[Any],
         streams: Streams,
+        *,
         directory: Directory,
+        wordings: Wordings,
+        links: Links,
         server: Server,
         mail_from: str,
-        *,
         recorded: Callable[[], None],
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._pool = pool
         self._streams = streams
         self._directory = directory
+        self._wordings = wordings
+        self._links = links
         self._server = server
         self._mail_from = mail_from
         self._sender = mailbox(parseaddr(mail_from)[1])
@@ -124,7 +137,7 @@ class Mailer:
             await reach(Point.MAILER_AFTER_COMMIT)
 
     async def _attempt(self, session: Session, due: Due) -> Attempt:
-        found = await self._directory.find(due.contact_id, due.contract_id, due.contract_number, due.portal_id)
+        found = await self._directory.find(_wanted(due))
         if isinstance(found, Unreachable):
             missing: Outcome = Permanent(found.reason) if found.for_good else Transient(found.reason)
             return Attempt(self._in_time(due) or missing, found.contact_id, found.language)
@@ -133,14 +146,49 @@ class Mailer:
             recipient = mailbox(found.address)
         except InvalidAddress:
             return replace(attempt, outcome=Permanent("address_invalid"))
-        try:
-            rendered = render(due.template, _frame(found), due.variables)
-        except (TemplateError, LookupError, TypeError, ValueError, OSError):
-            log.exception("template fails", template=due.template, message=due.id)
-            return replace(attempt, outcome=Permanent("template_fails"))
-        outcome = self._in_time(due) or await self._suppressed(due, recipient)
-        outcome = outcome or await self._send(session, due, found, recipient, rendered)
-        return replace(attempt, recipient=recipient, subject=rendered.subject, outcome=outcome)
+        attempt = replace(attempt, recipient=recipient)
+        if outcome := self._in_time(due) or await self._suppressed(due, recipient):
+            return replace(attempt, outcome=outcome)
+        rendered = await self._rendered(due, found)
+        if not isinstance(rendered, Rendered):
+            return replace(attempt, outcome=rendered)
+        outcome = await self._send(session, due, found, recipient, rendered)
+        return replace(attempt, subject=rendered.subject, outcome=outcome)
+
+    async def _rendered(self, due: Due, found: Addressee) -> Rendered | Permanent | Transient:
+        """The mail, in the portal's own wording where it has one that can be filled in."""
+        values = await self._values(due, found)
+        if any(values.get(name) is None for name in mail_of(due.template).needs):
+            return Transient("facts_missing")
+        wording = await self._wordings.find(found.portal.id, due.template, found.language)
+        if wording is None and due.template not in MAILS:
+            return Permanent("template_unknown")
+        link = await self._link(due, found)
+        if isinstance(link, NoLink):
+            return Permanent(link.reason) if link.for_good else Transient(link.reason)
+        frame = _frame(found, link.url)
+        for each in dict.fromkeys((wording, None)):
+            if each is not None or due.template in MAILS:
+                try:
+                    return render(due.template, frame, values, each)
+                except (TemplateError, LookupError, TypeError, ValueError, OSError):
+                    log.exception("template fails", template=due.template, message=due.id, own=each is not None)
+        return Permanent("template_fails")
+
+    async def _values(self, due: Due, found: Addressee) -> dict[str, Any]:
+        """What the template can name: what the message brings, and what is known of its matter now."""
+        values = {**(dict.fromkeys(sample(due.template)) if due.template not in MAILS else {}), **due.variables}
+        if journey_id := values.pop("journey_id", None):
+            values["journey"] = await self._directory.title_of(journey_id, found.language)
+        if values.get("ends_on") is None and found.contract and found.contract.ends_on:
+            values["ends_on"] = found.contract.ends_on.isoformat()
+        return values
+
+    async def _link(self, due: Due, found: Addressee) -> Link | NoLink:
+        if due.link_kind in SECRETS:
+            return await self._links.ask(due.link_kind, found.portal.id, due.recipient_id or "")
+        target = {**due.link_target, "contract_id": due.contract_id}
+        return Link(url=deep_link(found.portal.url, due.link_kind, target))
 
     def _in_time(self, due: Due) -> Outcome | None:
         late = self._streams.clock() > due.expires_at or due.attempts > MAXIMUM_ATTEMPTS
@@ -161,7 +209,7 @@ class Mailer:
             id_=due.id,
             resends=due.resends,
             mail_from=self._mail_from,
-            portal_name=addressee.portal_name,
+            portal_name=addressee.portal.name,
             recipient=recipient,
             language=addressee.language,
             rendered=rendered,
@@ -243,6 +291,8 @@ def _event(due: Due, attempt: Attempt, reason: str | None, reply: str | None) ->
         "person": attempt.person,
         "recipient": attempt.recipient,
         "subject": attempt.subject,
+        "submission_id": due.submission_id,
+        "effect": due.effect,
         "attempts": due.attempts,
     }
     if reason is None:
@@ -250,17 +300,31 @@ def _event(due: Due, attempt: Attempt, reason: str | None, reply: str | None) ->
     return MessageFailed(**facts, reason=f"{reason} {reply}" if reply else reason)
 
 
-def _frame(addressee: Addressee) -> Frame:
+def _wanted(due: Due) -> Wanted:
+    return Wanted(
+        kind=due.recipient_kind,
+        id=due.contact_id if due.recipient_kind == "contact" else due.recipient_id,
+        contract_id=due.contract_id,
+        contract_number=due.contract_number,
+        portal_id=due.portal_id,
+        audience=due.audience,
+    )
+
+
+def _frame(addressee: Addressee, link: str) -> Frame:
+    contract = addressee.contract
     return Frame(
         language=addressee.language,
         salutation=addressee.salutation,
         first_name=addressee.first_name,
         last_name=addressee.last_name,
-        portal_name=addressee.portal_name,
-        link=addressee.link,
-        contract_number=addressee.contract_number,
-        division=addressee.division,
-        product=addressee.product,
+        portal_name=addressee.portal.name,
+        link=link,
+        contract_number=contract.number if contract else None,
+        division=contract.division if contract else None,
+        product=contract.product if contract else None,
+        brand=addressee.portal.brand,
+        to_staff=addressee.kind == "staff",
     )
 
 

@@ -14,6 +14,7 @@ from psycopg.rows import class_row
 from chassis.log import Connection
 from contracts.common import Language
 from contracts.envelope import Metadata
+from services.notifications.addressee import Audience, Kind
 
 State = Literal["waiting", "sending", "sent", "failed"]
 LEASE = timedelta(minutes=7)
@@ -28,11 +29,18 @@ class NewMessage:
     cause: str
     template: str
     contact_id: str | None
+    recipient_kind: Kind
+    recipient_id: str | None
+    audience: Audience | None
     channel: str
-    contract_id: str
-    contract_number: str
+    contract_id: str | None
+    contract_number: str | None
     portal_id: str | None
+    link_kind: str
+    link_target: Mapping[str, Any]
     variables: Mapping[str, Any]
+    submission_id: str | None
+    effect: int | None
     metadata: Metadata
     created_at: datetime
     expires_at: datetime
@@ -46,10 +54,17 @@ class Due:
     cause: str
     template: str
     contact_id: str | None
-    contract_id: str
-    contract_number: str
+    recipient_kind: Kind
+    recipient_id: str | None
+    audience: Audience | None
+    contract_id: str | None
+    contract_number: str | None
     portal_id: str | None
+    link_kind: str
+    link_target: dict[str, Any]
     variables: dict[str, Any]
+    submission_id: str | None
+    effect: int | None
     correlation_id: str | None
     traceparent: str | None
     attempts: int
@@ -66,7 +81,8 @@ class Entry:
     template: str
     language: Language | None
     contact_id: str | None
-    contract_id: str
+    recipient_kind: Kind
+    contract_id: str | None
     channel: str
     state: State
     attempts: int
@@ -79,9 +95,9 @@ class Entry:
 
 
 _ENTRY = (
-    "SELECT id, cause, template, language, contact_id, contract_id, channel, state, attempts, resends, reason, reply, "
-    "created_at, CASE WHEN state IN ('waiting', 'sending') THEN next_attempt_at END AS next_attempt_at, settled_at "
-    "FROM messages "
+    "SELECT id, cause, template, language, contact_id, recipient_kind, contract_id, channel, state, attempts, resends, "
+    "reason, reply, created_at, settled_at, "
+    "CASE WHEN state IN ('waiting', 'sending') THEN next_attempt_at END AS next_attempt_at FROM messages "
 )
 
 
@@ -97,23 +113,29 @@ async def add(connection: Connection, messages: Sequence[NewMessage]) -> None:
         }
         for message in messages
     ]
-    columns = "id, cause, template, contact_id, channel, contract_id, contract_number, portal_id, variables, "
+    columns = (
+        "id, cause, template, contact_id, recipient_kind, recipient_id, audience, channel, contract_id, "
+        "contract_number, portal_id, link_kind, link_target, variables, submission_id, effect, "
+    )
+    times = "correlation_id, traceparent, created_at, next_attempt_at, expires_at, lifetime"
     await connection.execute(
-        f"INSERT INTO messages ({columns} correlation_id, traceparent, created_at, next_attempt_at, expires_at) "  # noqa: S608 constants
-        f"SELECT {columns} correlation_id, traceparent, created_at, created_at, expires_at "
-        "FROM jsonb_to_recordset(%s::jsonb) AS new (id text, cause text, template text, contact_id text, channel text, "
-        "contract_id text, contract_number text, portal_id text, variables jsonb, correlation_id text, "
-        "traceparent text, created_at timestamptz, expires_at timestamptz) ON CONFLICT DO NOTHING",
+        f"INSERT INTO messages ({columns} {times}) "  # noqa: S608 constants
+        f"SELECT {columns} correlation_id, traceparent, created_at, created_at, expires_at, expires_at - created_at "
+        "FROM jsonb_to_recordset(%s::jsonb) AS new (id text, cause text, template text, contact_id text, "
+        "recipient_kind text, recipient_id text, audience text, channel text, contract_id text, contract_number text, "
+        "portal_id text, link_kind text, link_target jsonb, variables jsonb, submission_id text, effect integer, "
+        "correlation_id text, traceparent text, created_at timestamptz, expires_at timestamptz) ON CONFLICT DO NOTHING",
         (orjson.dumps(rows).decode(),),
     )
 
 
-async def wake(connection: Connection, message_id: str, now: datetime, expires_at: datetime) -> None:
+async def wake(connection: Connection, message_id: str, now: datetime) -> None:
     """Makes a message due now, also one that was sent or given up; one that is being sent is left alone."""
     await connection.execute(
         "UPDATE messages SET state = 'waiting', attempts = 0, resends = resends + 1, next_attempt_at = %s, "
-        "expires_at = %s, settled_at = NULL, reason = NULL, reply = NULL WHERE id = %s AND state <> 'sending'",
-        (now, expires_at, message_id),
+        "expires_at = %s + lifetime, settled_at = NULL, reason = NULL, reply = NULL "
+        "WHERE id = %s AND state <> 'sending'",
+        (now, now, message_id),
     )
 
 
@@ -124,8 +146,9 @@ async def claim(connection: Connection, now: datetime, limit: int) -> list[Due]:
         "UPDATE messages SET state = 'sending', attempts = attempts + 1, next_attempt_at = %(until)s WHERE id IN ("
         "SELECT id FROM messages WHERE state IN ('waiting', 'sending') AND next_attempt_at <= %(now)s "
         "ORDER BY next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) "
-        "RETURNING id, cause, template, contact_id, contract_id, contract_number, portal_id, variables, "
-        "correlation_id, traceparent, attempts, resends, expires_at",
+        "RETURNING id, cause, template, contact_id, recipient_kind, recipient_id, audience, contract_id, "
+        "contract_number, portal_id, link_kind, link_target, variables, submission_id, effect, correlation_id, "
+        "traceparent, attempts, resends, expires_at",
         {"now": now, "until": now + LEASE, "limit": limit},
     )
     return await cursor.fetchall()

@@ -8,7 +8,6 @@ FIRST_DELAYS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2
 GROWTH = 1.3
 LONGEST_DELAY = timedelta(hours=6)
 MAXIMUM_ATTEMPTS = 30
-LIFETIME = timedelta(hours=72)
 SPREAD = 0.2
 
 

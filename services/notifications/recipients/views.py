@@ -5,6 +5,7 @@ They are joined when a mail is sent, so the order in which their topics are read
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -49,6 +50,7 @@ class ContractDoc(Document):
     number: str | None = None
     division: str | None = None
     product: str | None = None
+    ends_on: date | None = None
     holder_id: str | None = None
 
 
@@ -59,6 +61,7 @@ class PortalDoc(Document):
     audience: str
     name: Text
     url: str
+    brand: str
 
 
 def recipient_key(envelope: Envelope) -> str | None:
@@ -112,7 +115,9 @@ def evolve_portal(doc: PortalDoc | None, envelope: Envelope) -> PortalDoc | None
     event = envelope.event
     if not isinstance(event, PortalConfigured):
         return doc
-    return PortalDoc(id=event.portal_id, audience=event.audience, name=event.name, url=event.url)
+    return PortalDoc(
+        id=event.portal_id, audience=event.audience, name=event.name, url=event.url, brand=event.design.brand
+    )
 
 
 def _id_of(event: Event, entity: str) -> str | None:
@@ -134,12 +139,21 @@ def _written(doc: RecipientDoc, event: EntityCreated | EntityChanged) -> Recipie
 def _described(doc: ContractDoc, event: EntityCreated | EntityChanged) -> ContractDoc:
     values = event.attributes
     update: dict[str, Any] = {name: _text(values[name]) for name in ("number", "division", "product") if name in values}
+    if "ends_on" in values:
+        update["ends_on"] = _date(values["ends_on"])
     described = doc.model_copy(update=update)
     return described if described.number else described.model_copy(update={"number": event.external_id})
 
 
 def _text(value: Json) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
+
+
+def _date(value: Json) -> date | None:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _first(ids: tuple[str, ...]) -> str | None:
@@ -158,7 +172,7 @@ RECIPIENTS: View[RecipientDoc] = View(
 )
 CONTRACTS: View[ContractDoc] = View(
     name="contracts",
-    version=1,
+    version=2,
     document=ContractDoc,
     events=(*_RECORDS, EntityRelated),
     key=contract_key,
@@ -166,7 +180,7 @@ CONTRACTS: View[ContractDoc] = View(
 )
 PORTALS: View[PortalDoc] = View(
     name="portals",
-    version=1,
+    version=2,
     document=PortalDoc,
     events=(PortalConfigured,),
     key=portal_key,

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import httpx
+import orjson
 import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -19,6 +21,7 @@ from chassis.auth import LocalKeys, Principal, Role, generate_key, issue
 from chassis.keyring import Sealer
 from chassis.log import Append, MemoryLog, NewEvent
 from chassis.provision import provision_database
+from chassis.service_calls import ServiceCalls
 from chassis.settings import Settings
 from chassis.testing import RunningService, eventually, running
 from chassis.topics import ensure_topics
@@ -31,14 +34,18 @@ from contracts.envelope import Metadata, Record
 from contracts.ids import stream
 from contracts.portal import InstalmentSettings, PortalConfigured
 from services.notifications.app import create
+from services.notifications.links import IdentityLinks
 from services.notifications.messages.mailer import Mailer
 from services.notifications.messages.smtp import Server
 from services.notifications.recipients.directory import ViewDirectory
+from services.notifications.recipients.people import COLLEAGUES, JOURNEYS, SUBMITTERS, USERS
 from services.notifications.recipients.views import CONTRACTS, PORTALS, RECIPIENTS
+from services.notifications.wordings.views import WORDINGS, OwnWordings
 from tests.services.notifications.mailserver import MailServer, mail_server
 
 KEY = generate_key()
-SERVICES = ("entities", "billing", "identity", "portal")
+MASTER_KEY = base64.b64encode(b"k" * 32).decode()
+SERVICES = ("entities", "billing", "identity", "portal", "journeys", "processes")
 PASSWORDS = {"notifications": "notifications-secret", "identity": "identity-secret"}
 
 
@@ -86,6 +93,25 @@ class Owners:
             )
 
 
+class Identity:
+    """Identity, as far as links go: it can be away, or find that nobody needs the link."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.asked: list[dict[str, Any]] = []
+        self.transport = httpx.MockTransport(self._answer)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        calls = ServiceCalls(base64.b64decode(MASTER_KEY))
+        assert calls.caller(request.headers["authorization"].removeprefix("Bearer ")) == "notifications"
+        self.asked.append(orjson.loads(request.content))
+        if self.status != 200:
+            return httpx.Response(self.status, json={"code": "no"})
+        kind = self.asked[-1]["kind"]
+        url = f"https://portal.example.org/{kind}/secret-{len(self.asked)}"
+        return httpx.Response(200, json={"url": url, "expires_at": "2099-01-01T00:00:00Z"})
+
+
 @dataclass
 class Notifications:
     """The running service and everything around it."""
@@ -95,6 +121,7 @@ class Notifications:
     owners: Owners
     clock: Clock
     admin_url: str
+    identity: Identity = field(default_factory=Identity)
     contacts: int = field(default=0)
 
     async def customer(self, language: str | None = "de", **personal: Any) -> str:
@@ -174,11 +201,25 @@ class Notifications:
     def mailer(self) -> Mailer:
         """Another mailer beside the service's own."""
         service = self.running.service
-        readers = ViewReader(RECIPIENTS, service.pool), ViewReader(CONTRACTS, service.pool)
-        directory = ViewDirectory(*readers, ViewReader(PORTALS, service.pool))
-        server = Server.parse(self.mail.url)
+        pool = service.pool
+        directory = ViewDirectory(
+            recipients=ViewReader(RECIPIENTS, pool),
+            contracts=ViewReader(CONTRACTS, pool),
+            portals=ViewReader(PORTALS, pool),
+            users=ViewReader(USERS, pool),
+            staff=ViewReader(COLLEAGUES, pool),
+            submitters=ViewReader(SUBMITTERS, pool),
+            journeys=ViewReader(JOURNEYS, pool),
+        )
         return Mailer(
-            service.pool, service.streams, directory, server, "portal@example.org", recorded=service.relay.wake
+            pool,
+            service.streams,
+            directory=directory,
+            wordings=OwnWordings(ViewReader(WORDINGS, pool)),
+            links=IdentityLinks("http://identity", ServiceCalls(b"k" * 32), self.identity.transport),
+            server=Server.parse(self.mail.url),
+            mail_from="portal@example.org",
+            recorded=service.relay.wake,
         )
 
     async def settled(self, contact_id: str) -> list[Event]:
@@ -220,16 +261,17 @@ PORTAL = PortalConfigured(
 @asynccontextmanager
 async def notifications_on(settings: Settings, mail: MailServer, admin_url: str) -> AsyncIterator[Notifications]:
     """The service at work with this mail server."""
-    clock = Clock()
-    settings = settings.model_copy(update={"smtp_url": SecretStr(f"{mail.url}?timeout_seconds=1.5")})
-    start = partial(create, keys=LocalKeys([KEY]), clock=clock)
+    clock, identity = Clock(), Identity()
+    smtp_url = SecretStr(f"{mail.url}?timeout_seconds=1.5")
+    settings = settings.model_copy(update={"smtp_url": smtp_url, "identity_url": "http://identity"})
+    start = partial(create, keys=LocalKeys([KEY]), clock=clock, identity=identity.transport)
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_servers, acks="all")
     await producer.start()
     try:
         async with running(start, settings) as service:
             owners = Owners(producer, settings, service.service.sealer)
             await owners.say("portal/customers", PORTAL)
-            yield Notifications(service, mail, owners, clock, admin_url)
+            yield Notifications(service, mail, owners, clock, admin_url, identity)
     finally:
         await producer.stop()
 
@@ -240,7 +282,7 @@ async def notifications_of_module(database: str, kafka_servers: str) -> AsyncIte
         database_url=provision_database(database, PASSWORDS, 4)["notifications"],
         kafka_servers=kafka_servers,
         topic_prefix=f"test-{uuid.uuid4().hex[:12]}",
-        master_key=base64.b64encode(b"k" * 32).decode(),
+        master_key=MASTER_KEY,
     )
     await ensure_topics(settings)
     async with mail_server() as mail, notifications_on(settings, mail, database) as notifications:
@@ -252,5 +294,6 @@ async def notifications(notifications_of_module: Notifications) -> AsyncIterator
     """As if just started: the right time, and a mail server that takes everything."""
     yield notifications_of_module
     notifications_of_module.clock.ahead = timedelta()
+    notifications_of_module.identity.status = 200
     await notifications_of_module.mail.mend()
     await notifications_of_module.running.service.pool.check()

@@ -10,16 +10,32 @@ from contracts.base import Event, Sealed
 from contracts.common import Text
 from contracts.entities import EntityChanged, EntityCreated, EntityDeleted, EntityRelated
 from contracts.envelope import Envelope, Metadata, Record
-from contracts.identity import PersonErased
+from contracts.identity import (
+    PersonErased,
+    StaffBlocked,
+    StaffChanged,
+    StaffRegistered,
+    UserAssigned,
+    UserDeleted,
+    UserRegistered,
+    UserUnassigned,
+)
 from contracts.ids import Position
+from contracts.journeys import JourneySubmitted
 from contracts.portal import InstalmentSettings, PortalConfigured
-from services.notifications.addressee import Addressee, Unreachable
-from services.notifications.recipients.directory import addressee
+from services.notifications.addressee import AboutContract, Addressee, OfPortal, Unreachable, Wanted
+from services.notifications.links import deep_link
+from services.notifications.recipients.directory import of_contact, of_person
+from services.notifications.recipients.people import COLLEAGUES, SUBMITTERS, USERS, StaffDoc, SubmitterDoc, UserDoc
 from services.notifications.recipients.views import CONTRACTS, PORTALS, RECIPIENTS, ContractDoc, PortalDoc, RecipientDoc
 
 ANNA: dict[str, Any] = {"first_name": "Anna", "last_name": "Schmidt", "email": "anna@example.org", "salutation": "ms"}
 PORTAL = PortalDoc(
-    id="customers", audience="customer", name=Text(de="Mein Lindenau", en="My Lindenau"), url="https://p.example.org/"
+    id="customers",
+    audience="customer",
+    name=Text(de="Mein Lindenau", en="My Lindenau"),
+    url="https://p.example.org/",
+    brand="#0b6e4f",
 )
 CONTRACT = ContractDoc(id="c 1/2", number="V-1", division="gas", product="Gas Fix", holder_id="a")
 
@@ -120,7 +136,8 @@ def test_a_portal_keeps_name_and_address() -> None:
 
 def test_an_addressee_has_everything_that_a_mail_needs() -> None:
     recipient = RecipientDoc(id="a", person="contact/a", language="en", **ANNA)
-    assert addressee("a", recipient, CONTRACT, "V-0", PORTAL) == Addressee(
+    assert of_contact("a", recipient, CONTRACT, PORTAL) == Addressee(
+        kind="contact",
         contact_id="a",
         person="contact/a",
         address="anna@example.org",
@@ -128,12 +145,17 @@ def test_an_addressee_has_everything_that_a_mail_needs() -> None:
         salutation="ms",
         first_name="Anna",
         last_name="Schmidt",
-        contract_number="V-1",
-        division="gas",
-        product="Gas Fix",
-        portal_name="My Lindenau",
-        link="https://p.example.org/contracts/c%201%2F2",
+        contract=AboutContract("V-1", "gas", "Gas Fix", None),
+        portal=OfPortal("customers", "My Lindenau", "https://p.example.org/", "#0b6e4f"),
     )
+
+
+def test_links_lead_to_the_very_matter() -> None:
+    assert deep_link(PORTAL.url, "contract", {"contract_id": "c 1/2"}) == "https://p.example.org/contracts/c%201%2F2"
+    task = {"instance_id": "i-1", "step_id": "proof"}
+    assert deep_link(PORTAL.url, "task", task) == "https://p.example.org/tasks/i-1/proof"
+    assert deep_link(PORTAL.url, "portal", {}) == "https://p.example.org"
+    assert deep_link(PORTAL.url, "contract", {"contract_id": None}) == "https://p.example.org"
 
 
 def test_what_is_missing_is_waited_for_but_not_an_erased_person() -> None:
@@ -141,17 +163,118 @@ def test_what_is_missing_is_waited_for_but_not_an_erased_person() -> None:
     reasons = {
         reached.reason: reached.for_good
         for reached in (
-            addressee(None, None, CONTRACT, "V-0", PORTAL),
-            addressee("a", RecipientDoc(id="a"), CONTRACT, "V-0", PORTAL),
-            addressee("a", recipient, CONTRACT, "V-0", None),
-            addressee("a", RecipientDoc(id="a", erased=True), CONTRACT, "V-0", PORTAL),
+            of_contact(None, None, CONTRACT, PORTAL),
+            of_contact("a", RecipientDoc(id="a"), CONTRACT, PORTAL),
+            of_contact("a", recipient, CONTRACT, None),
+            of_contact("a", RecipientDoc(id="a", erased=True), CONTRACT, PORTAL),
         )
         if isinstance(reached, Unreachable)
     }
     assert reasons == {"recipient_unknown": False, "no_address": False, "portal_unknown": False, "person_erased": True}
 
 
-def test_without_a_language_it_is_german_and_without_a_record_the_number_of_the_event() -> None:
-    reached = addressee("a", RecipientDoc(id="a", **ANNA), ContractDoc(id="c"), "V-0", PORTAL)
+def test_without_a_language_it_is_german() -> None:
+    reached = of_contact("a", RecipientDoc(id="a", **ANNA), None, PORTAL)
     assert isinstance(reached, Addressee)
-    assert (reached.language, reached.contract_number, reached.person) == ("de", "V-0", "contact/a")
+    assert (reached.language, reached.contract, reached.person) == ("de", None, "contact/a")
+
+
+USER = Wanted("user", "u", None, None, "customers", audience=None)
+REGISTERED = UserRegistered(
+    user_id="u",
+    portal_id="customers",
+    person="user/u",
+    email="u@example.org",
+    name="Win money at evil.example",
+    language="en",
+    already_customer=True,
+)
+STAFF = StaffRegistered(
+    staff_id="s",
+    person="staff/s",
+    email="s@example.org",
+    name="Otto",
+    groups=("customer_service",),
+    roles=("staff",),
+    language="de",
+)
+
+
+def of_user(*events: Event) -> UserDoc | None:
+    return USERS.fold({}, [envelope(event) for event in events]).get("u")
+
+
+def test_a_user_is_written_to_at_his_address_and_not_called_what_he_typed() -> None:
+    doc = of_user(REGISTERED)
+    reached = of_person(USER, doc, None, None, PORTAL)
+    assert isinstance(reached, Addressee)
+    assert (reached.address, reached.person, reached.language) == ("u@example.org", "user/u", "en")
+    assert (reached.first_name, reached.last_name, reached.contact_id) == (None, None, None)
+    assert "money" not in str(doc)
+
+
+def test_a_user_who_is_a_contact_is_greeted_as_the_contact() -> None:
+    facts = {"user_id": "u", "portal_id": "customers", "contact_id": "a"}
+    doc = of_user(REGISTERED, UserAssigned(**facts, by="staff"))
+    reached = of_person(USER, doc, RecipientDoc(id="a", **ANNA), None, PORTAL)
+    assert isinstance(reached, Addressee)
+    assert (reached.last_name, reached.contact_id, reached.address) == ("Schmidt", "a", "u@example.org")
+    gone = of_user(REGISTERED, UserAssigned(**facts, by="staff"), UserUnassigned(**facts, reason="wrong one"))
+    assert gone is not None
+    assert gone.contact_id is None
+    assert of_user(REGISTERED, UserDeleted(user_id="u", portal_id="customers")) is None
+
+
+@given(st.permutations(range(3)))
+def test_nothing_is_left_of_erased_users_staff_and_submitters(order: list[int]) -> None:
+    facts = {"user_id": "u", "portal_id": "customers", "contact_id": "a"}
+    events = [REGISTERED, UserAssigned(**facts, by="email"), PersonErased(person="user/u", reason="asked for")]
+    last = PersonErased(person="user/u", reason="again")
+    assert of_user(*(events[index] for index in order), last) == UserDoc(id="u", person="user/u", erased=True)
+    gone = PersonErased(person="staff/s", reason="left")
+    folded_staff = COLLEAGUES.fold({}, [envelope(STAFF), envelope(gone), envelope(STAFF)])["s"]
+    assert folded_staff == StaffDoc(id="s", person="staff/s", erased=True)
+    for wanted, doc in ((USER, of_user(*events)), (Wanted("staff", "s", None, None, None), folded_staff)):
+        assert of_person(wanted, doc, None, None, PORTAL) == Unreachable("person_erased", for_good=True)
+
+
+def test_staff_are_known_by_their_groups() -> None:
+    events = [STAFF, StaffChanged(staff_id="s", groups=("sales",), roles=("staff",)), StaffBlocked(staff_id="s")]
+    docs = [COLLEAGUES.fold({}, [envelope(event) for event in events[:count]])["s"] for count in (1, 2, 3)]
+    assert [(doc.groups, doc.blocked) for doc in docs if doc] == [
+        (("customer_service",), False),
+        (("sales",), False),
+        (("sales",), True),
+    ]
+
+
+def test_somebody_unknown_is_reached_at_the_address_that_he_gave_or_never() -> None:
+    wanted = Wanted("submission", "x", None, None, "customers", audience=None)
+    assert SUBMITTERS.key(envelope(submitted(contact_id="a", person="contact/a"))) is None
+    doc = SUBMITTERS.fold({}, [envelope(submitted())])["x"]
+    assert doc == SubmitterDoc(id="x", person="submission/x", email="cleo@example.org", language="en")
+    without = SUBMITTERS.fold({}, [envelope(submitted(email=None))])["x"]
+    assert of_person(wanted, without, None, None, PORTAL) == Unreachable("no_address", for_good=True, language="en")
+
+
+def submitted(**facts: Any) -> JourneySubmitted:
+    given: dict[str, Any] = {
+        "submission_id": "x",
+        "reference": "7K3F-9QXM",
+        "journey_id": "report",
+        "journey_version": 1,
+        "portal_id": "customers",
+        "language": "en",
+        "user_id": None,
+        "contact_id": None,
+        "context": None,
+        "action": None,
+        "task": None,
+        "person": "submission/x",
+        "answers": {},
+        "mapped": {},
+        "email": "cleo@example.org",
+        "files": (),
+        "effects": (),
+    }
+    return JourneySubmitted(**{**given, **facts})

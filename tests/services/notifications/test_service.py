@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from datetime import timedelta
+from datetime import date, timedelta
 
 import psycopg
 
@@ -98,10 +98,22 @@ async def test_the_handler_itself_takes_an_event_once_also_over_two_batches(noti
     anna = await notifications.customer()
     records = await notifications.change(anna)
     await notifications.row(anna, state="sent")
-    await apply(notifications, MessageHandler(), records)
-    await apply(notifications, MessageHandler(), records * 2)
+    await apply(notifications, handler(notifications), records)
+    await apply(notifications, handler(notifications), records * 2)
     await notifications.row(anna, state="sent", attempts=1)
     assert len(notifications.mails_to(anna)) == 1
+
+
+def handler(notifications: Notifications) -> MessageHandler:
+    """Another one beside the service's own."""
+
+    async def nobody(_: str) -> list[str]:
+        return []
+
+    async def unknown(_: str) -> date | None:
+        return None
+
+    return MessageHandler(nobody, unknown)
 
 
 async def test_two_mailers_send_each_mail_once(notifications: Notifications) -> None:
@@ -384,7 +396,7 @@ async def test_who_may_do_what(notifications: Notifications) -> None:
         ("GET", "/messages"): {"staff", "operator"},
         ("GET", f"/messages/{row['id']}"): {"staff", "operator"},
         ("POST", f"/messages/{row['id']}/resend"): {"staff"},
-        ("GET", "/templates/instalment_refused/de/preview"): {"staff"},
+        ("GET", "/templates/instalment_refused/de/preview"): {"staff", "operator"},
     }
     for (method, path), roles in requests.items():
         assert (await client.request(method, path)).status_code == 401

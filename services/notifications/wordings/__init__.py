@@ -1,0 +1,1 @@
+"""One stream per portal and template: its own wording."""
