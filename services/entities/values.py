@@ -18,6 +18,9 @@ _PHONE = re.compile(r"\+?[0-9][0-9 ()/.\-]{3,29}")
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,9})?", re.ASCII)
+_ISO_PERIOD = re.compile(r"P(?=\d)(\d{1,2}Y)?(\d{1,3}M)?(\d{1,3}W)?(\d{1,4}D)?", re.ASCII)
+_SAID_PERIOD = re.compile(r"(\d{1,3}) ?(jahr|year|monat|month|woche|week|tag|day)(en|n|e|s)?", re.ASCII)
+_UNITS = {"jahr": "Y", "year": "Y", "monat": "M", "month": "M", "woche": "W", "week": "W", "tag": "D", "day": "D"}
 _YES = {"true", "1", "ja", "yes", "x", "wahr"}
 _NO = {"false", "0", "nein", "no", "falsch"}
 
@@ -106,6 +109,16 @@ def _boolean(_: Attribute, raw: object) -> bool:
     return folded in _YES
 
 
+def _period(attribute: Attribute, raw: object) -> str:
+    """`P1M`, `P6W`, `P14D` (ISO 8601), also written `1 Monat`, `6 weeks`, `14 Tage`."""
+    text = _text(attribute, raw)
+    if _ISO_PERIOD.fullmatch(text):
+        return text
+    if said := _SAID_PERIOD.fullmatch(" ".join(text.casefold().split())):
+        return f"P{said[1]}{_UNITS[said[2]]}"
+    raise _Refused("invalid_period")
+
+
 def _choice(attribute: Attribute, raw: object) -> str:
     wanted = fold_name(raw) if isinstance(raw, str) else ""
     for option, label in attribute.options.items():
@@ -130,6 +143,7 @@ _PARSERS: dict[AttributeType, Callable[[Attribute, object], Json]] = {
     "date": _date,
     "number": _number,
     "boolean": _boolean,
+    "period": _period,
     "choice": _choice,
     "choices": _choices,
 }

@@ -8,7 +8,7 @@ from chassis.views import View, ViewReader
 from contracts.common import Json
 from contracts.entities import EntityChanged, EntityCreated, EntityDeleted, EntityRelated
 from contracts.envelope import Envelope
-from contracts.portal import InstalmentRules, InstalmentSettings, PortalConfigured
+from contracts.portal import InstalmentSettings, PortalConfigured
 from services.billing.contracts.state import CONTRACT, SupplyContract
 
 HOLDER = "holder"
@@ -92,9 +92,9 @@ PORTALS = View(
 )
 
 
-async def rules_for(portals: ViewReader[PortalLimits], portal_id: str | None, division: str | None) -> InstalmentRules:
-    """The instalment rules of a portal for a contract type; staff, who come from no portal, get a customer portal's."""
+async def settings_of(portals: ViewReader[PortalLimits], portal_id: str | None) -> InstalmentSettings:
+    """The instalment rules of a portal; staff, who come from no portal, get a customer portal's."""
     found = await portals.get(portal_id) if portal_id else None
     if found is None:
         found = next(iter(await portals.find("doc->>'audience' = 'customer'", [], limit=1)), None)
-    return (found.instalments if found else InstalmentSettings()).rules_for(division)
+    return found.instalments if found else InstalmentSettings()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from chassis import arrays
 from chassis.bus import ForeignRecord
 from chassis.decider import Do
 from chassis.errors import Rejected
@@ -84,7 +84,7 @@ class ErpInbox:
 
     def _command(self, message: Message, contract: SupplyContract) -> Do[Any, Any]:
         do = self._commands[type(message.content)](message.content, contract)
-        return replace(do, metadata=message.metadata)
+        return Do(do.decider, do.id, do.command, message.metadata)
 
 
 def _sorted(read_records: Sequence[Message | Misfit]) -> tuple[list[Message], list[Misfit]]:
@@ -96,9 +96,9 @@ async def _unseen(connection: Connection, read_records: Sequence[Message | Misfi
     """Those whose source and id were never seen before, now they are; and those that lack an id, which are misfits."""
     identities = sorted({(one.identity.source, one.identity.id) for one in read_records if one.identity})
     cursor = await connection.execute(
-        "INSERT INTO erp_inbox (source, id) SELECT * FROM unnest(%s::text[], %s::text[]) "
-        "ON CONFLICT DO NOTHING RETURNING source, id",
-        ([source for source, _ in identities], [id_ for _, id_ in identities]),
+        "INSERT INTO erp_inbox (source, id) SELECT * FROM unnest(%b, %b) ON CONFLICT DO NOTHING RETURNING source, id",
+        (arrays.texts([source for source, _ in identities]), arrays.texts([id_ for _, id_ in identities])),
+        prepare=True,
     )
     new = {Identity(source, id_) for source, id_ in await cursor.fetchall()}
     return [one for one in read_records if one.identity is None or _take(new, one.identity)]

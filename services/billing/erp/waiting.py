@@ -11,6 +11,7 @@ from typing import Any
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from chassis import arrays
 from chassis.bus import ForeignRecord
 from chassis.database import Pool
 from chassis.log import Connection
@@ -25,8 +26,9 @@ MAXIMUM_LISTED = 1_000
 async def count(connection: Connection, contract_ids: Collection[str]) -> Counter[str]:
     """How many messages wait for each of these contracts."""
     cursor = await connection.execute(
-        "SELECT contract_id, count(*) FROM erp_waiting WHERE contract_id = ANY(%s) GROUP BY contract_id",
-        (sorted(contract_ids),),
+        "SELECT contract_id, count(*) FROM erp_waiting WHERE contract_id = ANY(%b) GROUP BY contract_id",
+        (arrays.texts(sorted(contract_ids)),),
+        prepare=True,
     )
     return Counter(dict(await cursor.fetchall()))
 

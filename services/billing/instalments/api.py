@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import date
@@ -18,13 +19,13 @@ from chassis.texts import ZONE, Texts, language_of
 from chassis.views import ViewReader
 from contracts.billing import InstalmentChanged, Schedule
 from contracts.common import Cents, Currency, Json, Language
-from contracts.portal import InstalmentRules
+from contracts.portal import InstalmentSettings
 from services.billing.contracts.state import SupplyContract
 from services.billing.instalments.decider import DECIDER, ChangeInstalment
 from services.billing.instalments.rules import Preview, preview
 from services.billing.instalments.state import Instalments, NoPlan
 
-FindRules = Callable[[str | None, str | None], Awaitable[InstalmentRules]]
+FindRules = Callable[[str | None], Awaitable[InstalmentSettings]]
 IsOverdue = Callable[[str, date], Awaitable[bool]]
 Owner = Annotated[Principal, Depends(allow("customer", "staff"))]
 
@@ -108,14 +109,16 @@ def router(
         contract_id: str, body: ChangeRequest, principal: Owner, request: CommandRequest, response: Response
     ) -> ChangeRequested:
         """Asks for another amount inside the limits of the portal."""
-        contract = await own(contract_id, principal)
+        contract, portal_rules, overdue = await asyncio.gather(
+            own(contract_id, principal), rules(principal.portal_id), is_overdue(contract_id, today())
+        )
         command = ChangeInstalment(
             contract=contract,
             change_id=str(uuid.uuid4()),
             amount_cents=body.amount_cents,
             today=today(),
-            rules=await rules(principal.portal_id, contract.division),
-            overdue=await is_overdue(contract.id, today()),
+            rules=portal_rules.rules_for(contract.division),
+            overdue=overdue,
             portal_id=principal.portal_id,
             currency=body.currency,
         )
@@ -132,12 +135,14 @@ def router(
         amount_cents: Annotated[int | None, Query(ge=0, le=2**53, description="The amount to try")] = None,
     ) -> PreviewAnswer:
         """Limits, dates, what would be refused and why, and the schedule that would follow."""
-        contract = await own(contract_id, principal)
-        plan = (await streams.load(DECIDER, contract.id)).state
-        limits = await rules(principal.portal_id, contract.division)
-        overdue = await is_overdue(contract.id, today())
-        found = preview(plan, limits, today(), overdue, amount_cents)
-        return _shown(plan, found, texts, language_of(request.headers.get("accept-language")))
+        contract, portal_rules, overdue, loaded = await asyncio.gather(
+            own(contract_id, principal),
+            rules(principal.portal_id),
+            is_overdue(contract_id, today()),
+            streams.load(DECIDER, contract_id),
+        )
+        found = preview(loaded.state, portal_rules.rules_for(contract.division), today(), overdue, amount_cents)
+        return _shown(loaded.state, found, texts, language_of(request.headers.get("accept-language")))
 
     return api
 

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from chassis.auth import Principal, allow
 from chassis.errors import NotFound, Rejected
 from chassis.http import CommandRequest
+from services.entities.current import Schemas
 from services.entities.imports.report import ImportReport
 from services.entities.imports.run import Importer
-from services.entities.schema import Schemas
 
 MEDIA_TYPES = ("text/csv", "application/json")
 CONTENT = {
@@ -38,9 +38,7 @@ def router(schemas: Schemas, importer: Importer) -> APIRouter:
         CSV (UTF-8 or Windows-1252; `;`, `,` or tab) with a header of attribute names or labels, or a JSON array of
         objects. What has no column stays as it is, an empty cell removes. The same file again changes nothing.
         """
-        schema = schemas.get(entity)
-        if schema is None:
-            raise NotFound("entity_unknown", entity=entity)
+        schema = await schemas.get(entity)
         media_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type not in MEDIA_TYPES:
             raise Rejected("unsupported_media_type")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ MAXIMUM_ROWS = 20_000
 MAXIMUM_COLUMNS = 400
 MAXIMUM_NAMED = 10
 SEPARATORS = (";", ",", "\t")
+OTHER_SEPARATORS = re.compile(r"[|:^~]")
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -123,6 +125,8 @@ def _records(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
 def _header(schema: Schema, headings: Mapping[str, str], cells: list[str]) -> list[str]:
     if len(cells) > MAXIMUM_COLUMNS:
         raise Rejected("invalid_too_many_columns", limit=MAXIMUM_COLUMNS)
+    if len(cells) == 1 and any(fold_name(part) in headings for part in OTHER_SEPARATORS.split(cells[0])[1:]):
+        raise Rejected("invalid_separator")
     unknown = [cell.strip()[:100] for cell in cells if fold_name(cell) not in headings]
     if unknown:
         known = list(schema.columns)

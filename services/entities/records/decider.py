@@ -1,9 +1,9 @@
-"""Putting and deleting records: what a row says becomes the events that are needed, or none, or a refusal."""
+"""Records put, changed, mapped and deleted: what is said becomes the events that are needed, or none, or a refusal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import assert_never
 
@@ -11,8 +11,17 @@ from chassis.decider import Decider
 from chassis.errors import NotFound, Rejected
 from contracts.base import Event
 from contracts.common import Json
-from contracts.entities import EntityChanged, EntityCreated, EntityDeleted, EntityRelated
-from services.entities.records.state import NoRecord, Record, State, evolve
+from contracts.entities import (
+    EntityChanged,
+    EntityCreated,
+    EntityDeleted,
+    EntityRelated,
+    MappingApplied,
+    MappingRefused,
+)
+from contracts.ids import record_id
+from services.entities.access import Access, Owner
+from services.entities.records.state import NoRecord, Record, State, evolve, mapping_key
 from services.entities.schema import Schema
 from services.entities.values import parse
 
@@ -36,11 +45,62 @@ class PutRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateRecord:
+    """A record that no other system has named yet; one that exists stays as it is."""
+
+    id: str
+    values: Mapping[str, object]
+    relations: Relations = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """Other values for a record that exists. With `access` it must be the user's, and permitted.
+
+    What a service decides is refused when it comes from somebody else.
+    """
+
+    id: str
+    values: Mapping[str, object]
+    relations: Relations = field(default_factory=dict)
+    decided_by: str | None = None
+    access: Access | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyMapping:
+    """Values out of a submission, answered in any case. With `owner` the record must be his.
+
+    `missing` is a relation of the new record that leads to nothing; `erased`: the values cannot be read any more.
+    """
+
+    submission_id: str
+    effect: int
+    id: str
+    values: Mapping[str, object]
+    create: bool = False
+    relations: Relations = field(default_factory=dict)
+    owner: Owner | None = None
+    missing: str | None = None
+    erased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteRecord:
     id: str
 
 
-Command = PutRecord | DeleteRecord
+Command = PutRecord | CreateRecord | ChangeRecord | ApplyMapping | DeleteRecord
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a record is to be, with values of their types."""
+
+    id: str
+    values: Values
+    relations: Relations
+    decided_by: str | None = None
 
 
 def decider_of(schema: Schema) -> Decider[Command, State]:
@@ -51,10 +111,16 @@ def decider_of(schema: Schema) -> Decider[Command, State]:
 def decide(schema: Schema, command: Command, state: State) -> Sequence[Event]:
     match command:
         case PutRecord():
-            values = _parsed(schema, command)
+            wanted = _put(schema, command)
             if isinstance(state, NoRecord):
-                return _created(schema, command, values)
-            return _changed(schema, command, values, state)
+                return _created(schema, wanted, command.external_id)
+            return _changed(schema, wanted, state)
+        case CreateRecord():
+            return [] if isinstance(state, Record) else _new(schema, command.id, command.values, command.relations)
+        case ChangeRecord():
+            return _change(schema, command, state)
+        case ApplyMapping():
+            return _mapped(schema, command, state)
         case DeleteRecord():
             if isinstance(state, NoRecord):
                 raise NotFound("record_not_found", entity=schema.entity)
@@ -63,35 +129,108 @@ def decide(schema: Schema, command: Command, state: State) -> Sequence[Event]:
             assert_never(command)
 
 
-def _parsed(schema: Schema, command: PutRecord) -> Values:
-    for name in command.values:
-        if name not in schema.attributes:
-            raise Rejected("invalid_attribute", attribute=name[:100], entity=schema.entity)
-    values = {name: parse(name, schema.attributes[name], raw) for name, raw in command.values.items()}
+def _put(schema: Schema, command: PutRecord) -> _Wanted:
+    values = _parsed(schema, command.values, command.relations)
     identifying = schema.external_id
     external_id = parse(identifying, schema.attributes[identifying], command.external_id)
     if external_id is None or external_id != values.get(identifying, external_id):
         raise Rejected("invalid_external_id", attribute=identifying)
-    for name, to in command.relations.items():
+    return _Wanted(command.id, values | {identifying: external_id}, command.relations, command.decided_by)
+
+
+def _change(schema: Schema, command: ChangeRecord, state: State) -> Sequence[Event]:
+    access = command.access
+    if isinstance(state, NoRecord) or (access and not access.owner.owns(schema, command.id, state.relations)):
+        raise NotFound("record_not_found", entity=schema.entity)
+    for name in (*command.values, *command.relations):
+        _refuse_unknown(schema, name)
+        if access and (name not in access.change or _decider_of(schema, name)):
+            raise Rejected("not_permitted", attribute=name)
+    return _changed(schema, _others_decide_not(schema, command, state), state)
+
+
+def _others_decide_not(schema: Schema, command: ChangeRecord, record: Record) -> _Wanted:
+    """The parsed command; refused where it names what another service decides, or the record's own name."""
+    values = _parsed(schema, command.values, command.relations)
+    for name, value in values.items():
+        decider = _decider_of(schema, name)
+        if decider not in {None, command.decided_by}:
+            raise Rejected("decided_elsewhere", attribute=name, service=decider)
+        if name == schema.external_id and value != record.attributes.get(name):
+            raise Rejected("invalid_external_id", attribute=name)
+    return _Wanted(command.id, values, command.relations, command.decided_by)
+
+
+def _mapped(schema: Schema, command: ApplyMapping, state: State) -> Sequence[Event]:
+    """The same mapping again says nothing new."""
+    answer = {
+        "submission_id": command.submission_id,
+        "effect": command.effect,
+        "entity": schema.entity,
+        "id": command.id,
+    }
+    if mapping_key(command.submission_id, command.effect) in state.mappings:
+        return []
+    try:
+        events = _mapping(schema, command, state)
+    except Rejected as rejected:
+        attribute = rejected.facts.get("attribute")
+        named = attribute if isinstance(attribute, str) else None
+        return [MappingRefused.model_validate({**answer, "code": rejected.code, "attribute": named})]
+    return [*events, MappingApplied.model_validate(answer)]
+
+
+def _mapping(schema: Schema, command: ApplyMapping, state: State) -> Sequence[Event]:
+    if command.erased:
+        raise Rejected("person_erased")
+    if command.missing:
+        raise Rejected("invalid_reference", attribute=command.missing)
+    if command.create:
+        if isinstance(state, Record):
+            raise Rejected("record_exists")
+        return _new(schema, command.id, command.values, command.relations)
+    if isinstance(state, NoRecord) or (command.owner and not command.owner.owns(schema, command.id, state.relations)):
+        raise NotFound("record_not_found", entity=schema.entity)
+    change = ChangeRecord(command.id, command.values)
+    return _changed(schema, _others_decide_not(schema, change, state), state)
+
+
+def _new(schema: Schema, id_: str, raw: Mapping[str, object], relations: Relations) -> Sequence[Event]:
+    """A record may be named from the start, if its id is the one that follows from that name."""
+    wanted = _Wanted(id_, _parsed(schema, raw, relations), relations)
+    external_id = wanted.values.get(schema.external_id)
+    if isinstance(external_id, str) and id_ != record_id(schema.entity, external_id):
+        raise Rejected("invalid_record_id", attribute=schema.external_id)
+    return _created(schema, wanted, external_id if isinstance(external_id, str) else None)
+
+
+def _parsed(schema: Schema, raw: Mapping[str, object], relations: Relations) -> Values:
+    for name in raw:
+        if name not in schema.attributes:
+            raise Rejected("invalid_attribute", attribute=name[:100], entity=schema.entity)
+    values = {name: parse(name, schema.attributes[name], value) for name, value in raw.items()}
+    for name, to in relations.items():
         if name not in schema.relations:
             raise Rejected("invalid_attribute", attribute=name[:100], entity=schema.entity)
         if len(to) > 1 and not schema.relations[name].many:
             raise Rejected("invalid_reference", attribute=name)
-    return values | {identifying: external_id}
+    return values
 
 
-def _created(schema: Schema, command: PutRecord, given: Values) -> Sequence[Event]:
-    values: Values = {name: value for name, value in given.items() if value is not None}
-    relations = {name: to for name, to in command.relations.items() if to}
+def _created(schema: Schema, wanted: _Wanted, external_id: str | None) -> Sequence[Event]:
+    values: Values = {name: value for name, value in wanted.values.items() if value is not None}
+    relations = {name: to for name, to in wanted.relations.items() if to}
     required = [name for name, column in schema.columns.items() if column.required]
     _refuse_missing(name for name in required if name not in values and name not in relations)
     plain, personal = _split(schema, values)
+    person = schema.person_of(wanted.id, relations)
+    _refuse_nobodys(schema, person, personal)
     return [
         EntityCreated(
             entity=schema.entity,
-            id=command.id,
-            external_id=command.external_id,
-            person=schema.person_of(command.id, relations),
+            id=wanted.id,
+            external_id=external_id,
+            person=person,
             attributes=plain,
             personal=personal,
             relations=relations,
@@ -99,27 +238,29 @@ def _created(schema: Schema, command: PutRecord, given: Values) -> Sequence[Even
     ]
 
 
-def _changed(schema: Schema, command: PutRecord, given: Values, record: Record) -> Sequence[Event]:
+def _changed(schema: Schema, wanted: _Wanted, record: Record) -> Sequence[Event]:
+    given = wanted.values
     _refuse_missing(name for name, value in given.items() if value is None and schema.attributes[name].required)
-    _refuse_missing(name for name, to in command.relations.items() if not to and schema.relations[name].required)
-    related = {name: to for name, to in command.relations.items() if record.relations.get(name, ()) != to}
-    person = schema.person_of(command.id, {**record.relations, **related})
-    plain, personal = _split(schema, _taken(schema, command, given))
+    _refuse_missing(name for name, to in wanted.relations.items() if not to and schema.relations[name].required)
+    related = {name: to for name, to in wanted.relations.items() if record.relations.get(name, ()) != to}
+    person = schema.person_of(wanted.id, {**record.relations, **related})
+    plain, personal = _split(schema, _taken(schema, wanted))
     if person != record.person:
         personal = {name: value for name, value in {**record.personal, **personal}.items() if value is not None}
     elif record.erased:
         personal = {}
     else:
         personal = _differing(personal, record.personal)
+    _refuse_nobodys(schema, person, personal)
     plain = _differing(plain, record.attributes)
     events: list[Event] = [
-        EntityRelated(entity=schema.entity, id=command.id, relation=name, to=to) for name, to in related.items()
+        EntityRelated(entity=schema.entity, id=wanted.id, relation=name, to=to) for name, to in related.items()
     ]
     if plain or personal or person != record.person:
         events.append(
             EntityChanged(
                 entity=schema.entity,
-                id=command.id,
+                id=wanted.id,
                 external_id=record.external_id,
                 person=person,
                 attributes=plain,
@@ -129,9 +270,26 @@ def _changed(schema: Schema, command: PutRecord, given: Values, record: Record) 
     return events
 
 
-def _taken(schema: Schema, command: PutRecord, given: Values) -> Values:
-    deciders = {name: schema.attributes[name].decided_by for name in given}
-    return {name: value for name, value in given.items() if deciders[name] in {None, command.decided_by}}
+def _taken(schema: Schema, wanted: _Wanted) -> Values:
+    """Without what somebody else decides."""
+    return {
+        name: value for name, value in wanted.values.items() if _decider_of(schema, name) in {None, wanted.decided_by}
+    }
+
+
+def _decider_of(schema: Schema, name: str) -> str | None:
+    return schema.attributes[name].decided_by if name in schema.attributes else None
+
+
+def _refuse_unknown(schema: Schema, name: str) -> None:
+    if name not in schema.columns:
+        raise Rejected("invalid_attribute", attribute=name[:100], entity=schema.entity)
+
+
+def _refuse_nobodys(schema: Schema, person: str | None, personal: Values) -> None:
+    """What is personal needs a person whose key seals it."""
+    if person is None and any(value is not None for value in personal.values()):
+        raise Rejected("invalid_missing", attribute=schema.owner)
 
 
 def _differing(values: Values, before: Mapping[str, Json]) -> Values:
@@ -147,3 +305,32 @@ def _split(schema: Schema, values: Values) -> tuple[Values, Values]:
 def _refuse_missing(names: Iterable[str]) -> None:
     for name in names:
         raise Rejected("invalid_missing", attribute=name)
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseMapping:
+    """Values for a record of an entity that there is not."""
+
+    submission_id: str
+    effect: int
+    entity: str
+    id: str
+
+
+def _refuse_mapping(command: RefuseMapping, state: State) -> Sequence[Event]:
+    if mapping_key(command.submission_id, command.effect) in state.mappings:
+        return []
+    return [
+        MappingRefused(
+            submission_id=command.submission_id,
+            effect=command.effect,
+            entity=command.entity,
+            id=command.id,
+            code="entity_unknown",
+            attribute=None,
+        )
+    ]
+
+
+UNKNOWN_ENTITIES: Decider[RefuseMapping, State] = Decider("mapping", NoRecord(), _refuse_mapping, evolve)
+"""Mappings that belong to no record; their streams are `mapping/<submission_id>`."""

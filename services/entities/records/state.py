@@ -7,12 +7,21 @@ from dataclasses import dataclass, replace
 
 from contracts.base import Event, Sealed, known
 from contracts.common import Json
-from contracts.entities import EntityChanged, EntityCreated, EntityDeleted, EntityRelated
+from contracts.entities import (
+    EntityChanged,
+    EntityCreated,
+    EntityDeleted,
+    EntityRelated,
+    MappingApplied,
+    MappingRefused,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class NoRecord:
-    """Never created, or deleted."""
+    """Never created, or deleted. `mappings` are effects of submissions that were answered."""
+
+    mappings: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,7 @@ class Record:
     personal: Mapping[str, Json]
     erased: bool
     relations: Mapping[str, tuple[str, ...]]
+    mappings: frozenset[str] = frozenset()
 
 
 State = NoRecord | Record
@@ -40,15 +50,23 @@ def evolve(state: State, event: Event) -> State:
                 personal=known(event.personal) or {},
                 erased=isinstance(event.personal, Sealed),
                 relations=event.relations,
+                mappings=state.mappings,
             )
+        case _, MappingApplied() | MappingRefused():
+            return replace(state, mappings=state.mappings | {mapping_key(event.submission_id, event.effect)})
         case Record(), EntityChanged():
             return _changed(state, event)
         case Record(), EntityRelated():
             return replace(state, relations={**state.relations, event.relation: event.to})
         case Record(), EntityDeleted():
-            return NoRecord()
+            return NoRecord(state.mappings)
         case _:
             return state
+
+
+def mapping_key(submission_id: str, effect: int) -> str:
+    """How an effect of a submission is called among others."""
+    return f"{submission_id}/{effect}"
 
 
 def _changed(record: Record, event: EntityChanged) -> Record:

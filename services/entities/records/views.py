@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.views import View, ViewReader
 from contracts.base import Sealed, known
 from contracts.common import Json
-from contracts.entities import EntityChanged, EntityCreated, EntityDeleted, EntityRelated
+from contracts.entities import (
+    EntityChanged,
+    EntityCreated,
+    EntityDeleted,
+    EntityRelated,
+    MappingApplied,
+    MappingRefused,
+)
 from contracts.envelope import Envelope
 from contracts.ids import stream
 from services.entities.records.state import merged
@@ -27,6 +36,15 @@ class RecordDocument(BaseModel):
     attributes: dict[str, Json]
     personal: dict[str, Json]
     relations: dict[str, tuple[str, ...]]
+
+    def seen(self, names: Container[str], external_id: str) -> RecordDocument:
+        """As much of it as somebody sees who may see these attributes and relations."""
+        shown: dict[str, object] = {
+            part: {name: value for name, value in getattr(self, part).items() if name in names}
+            for part in ("attributes", "personal", "relations")
+        }
+        named = self.external_id if external_id in names else None
+        return self.model_copy(update={**shown, "person": None, "external_id": named})
 
 
 def key(envelope: Envelope) -> str | None:
@@ -65,9 +83,9 @@ def evolve(document: RecordDocument | None, envelope: Envelope) -> RecordDocumen
 
 RECORDS = View(
     "records",
-    1,
+    2,
     RecordDocument,
-    (EntityCreated, EntityChanged, EntityRelated, EntityDeleted),
+    (EntityCreated, EntityChanged, EntityRelated, EntityDeleted, MappingApplied, MappingRefused),
     key,
     evolve,
     indexes={"entity": "(doc->>'entity'), key", "person": "(doc->>'person')"},
@@ -89,3 +107,12 @@ async def belongs_to_others(records: Records, entity: str, id_: str) -> bool:
     """Whether records besides itself have this one as their person, e.g. contracts their holder."""
     person = stream(entity, id_)
     return bool(await records.find("doc->>'person' = %s AND key <> %s", [person, person], limit=1))
+
+
+async def is_in_use(records: Records, entity: str, name: str | None) -> bool:
+    """Whether there are records of an entity with a value under `name`; with None: records at all."""
+    where = "doc->>'entity' = %s"
+    if name is None:
+        return bool(await records.find(where, [entity], limit=1))
+    has = "(doc->'attributes' ? %s OR doc->'personal' ? %s OR doc->'relations' ? %s)"
+    return bool(await records.find(f"{where} AND {has}", [entity, name, name, name], limit=1))

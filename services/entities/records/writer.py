@@ -14,6 +14,7 @@ from chassis.streams import Outcome, Request, Streams
 from contracts.base import Event
 from contracts.entities import EntityCreated, EntityDeleted
 from contracts.envelope import Metadata
+from contracts.envelope import Record as StoredEvent
 from contracts.ids import record_id, stream
 from services.entities.records.decider import PutRecord, decider_of
 from services.entities.rows import Effect, Row, Written
@@ -71,8 +72,8 @@ def _written(id_: str, outcome: Outcome | Rejected) -> Written | Rejected:
 
 
 async def _commands(log: EventLog, schema: Schema, rows: Sequence[Row]) -> list[PutRecord | Rejected]:
-    existing = await _existing(log, _related(schema, rows))
-    return [_command(schema, row, existing) for row in rows]
+    there = await existing(log, _related(schema, rows))
+    return [_command(schema, row, there) for row in rows]
 
 
 def _related(schema: Schema, rows: Iterable[Row]) -> set[str]:
@@ -84,10 +85,18 @@ def _related(schema: Schema, rows: Iterable[Row]) -> set[str]:
     }
 
 
-async def _existing(log: EventLog, names: set[str]) -> set[str]:
+async def existing(log: EventLog, names: set[str]) -> set[str]:
     """The streams whose record exists now, also when it was created a moment ago. Nothing is decrypted for it."""
     loaded = await log.load(sorted(names)) if names else {}
-    return {name for name, records in loaded.items() if records[-1].type != EntityDeleted.type}
+    return {name for name, history in loaded.items() if has_record(history)}
+
+
+def has_record(history: Sequence[StoredEvent]) -> bool:
+    """Whether a record is there after these events; a refused mapping alone makes none."""
+    for event in reversed(history):
+        if event.type in {EntityCreated.type, EntityDeleted.type}:
+            return event.type == EntityCreated.type
+    return False
 
 
 def _command(schema: Schema, row: Row, existing: set[str]) -> PutRecord | Rejected:

@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given as sampled
 from hypothesis import strategies as some
 
 from chassis.bus import ForeignRecord
+from contracts.billing import Basis
 from contracts.erp import MAXIMUM_MESSAGE_BYTES, BillingEvent, InstalmentDecision
 from contracts.ids import record_id
 from services.billing.app import TEXTS
@@ -169,6 +170,8 @@ def test_what_the_manual_tells_to_send_is_a_message() -> None:
 def test_every_code_has_its_sentences() -> None:
     folder = Path(__file__).parents[3] / "services" / "billing"
     source = "\n".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
-    codes = set(re.findall(r'Rejected\(\s*"([a-z_0-9]+)"', source))
+    codes = set(re.findall(r'(?:Rejected|NotFound)\(\s*"([a-z_0-9]+)"', source))
     assert len(codes) > 20
-    assert codes == set(TEXTS.sentences)
+    said = {f"ends_by_{basis}" for basis in get_args(Basis)}
+    said |= {f"period_{unit}{many}" for unit in ("day", "week", "month") for many in ("", "s")} | {"period_none"}
+    assert codes | said == set(TEXTS.sentences)

@@ -3,16 +3,20 @@
 import base64
 import uuid
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from chassis.auth import LocalKeys, Principal, Role, generate_key, issue
+from chassis.log import Append, MemoryLog, NewEvent
 from chassis.provision import provision_database
 from chassis.settings import Settings
 from chassis.testing import RunningService, running
 from chassis.topics import ensure_topics
+from contracts.base import Event
+from contracts.envelope import Metadata
 from services.entities.app import create
 
 Token = Callable[[Role], dict[str, str]]
@@ -42,6 +46,41 @@ async def entities(database: str, kafka_servers: str, module_topic_prefix: str) 
     await ensure_topics(settings)
     async with running(partial(create, keys=LocalKeys([KEY])), settings) as service:
         yield service
+
+
+class Others:
+    """The other services, as far as entities hears of them."""
+
+    def __init__(self, entities: RunningService, producer: AIOKafkaProducer) -> None:
+        self._service = entities.service
+        self._producer = producer
+        self._logs: dict[str, MemoryLog] = {}
+
+    async def say(self, name: str, *events: Event) -> str:
+        """Another service publishes events of a stream; returns the position of the last one."""
+        log = self._logs.setdefault(events[0].service, MemoryLog(events[0].service, 4))
+        before = len((await log.load([name])).get(name, ()))
+        encoded = await self._service.sealer.encode(events)
+        new = tuple(NewEvent(event.type, data, Metadata()) for event, data in zip(events, encoded, strict=True))
+        await log.append(Append(name, before, new, datetime.now(UTC)))
+        records = (await log.load([name]))[name]
+        for record in records[before:]:
+            topic = self._service.settings.topic(log.service)
+            partition, headers = record.position.shard, record.headers()
+            await self._producer.send_and_wait(
+                topic, record.data, key=name.encode(), partition=partition, headers=headers
+            )
+        return str(records[-1].position)
+
+
+@pytest.fixture(scope="module")
+async def others(entities: RunningService) -> AsyncIterator[Others]:
+    async with AIOKafkaProducer(bootstrap_servers=entities.service.settings.kafka_servers) as producer:
+        yield Others(entities, producer)
+
+
+def headers_of(principal: Principal) -> dict[str, str]:
+    return {"Authorization": f"Bearer {issue(KEY, principal.claims(), timedelta(minutes=30))}"}
 
 
 @pytest.fixture(scope="module")

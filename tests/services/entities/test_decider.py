@@ -8,9 +8,25 @@ from hypothesis import strategies as st
 
 from chassis.errors import Rejected
 from contracts.base import Event, Sealed
-from contracts.entities import EntityChanged, EntityCreated, EntityDeleted, EntityRelated
+from contracts.entities import (
+    EntityChanged,
+    EntityCreated,
+    EntityDeleted,
+    EntityRelated,
+    MappingApplied,
+    MappingRefused,
+)
+from contracts.ids import record_id
+from services.entities.access import Access, Owner
 from services.entities.app import SCHEMAS
-from services.entities.records.decider import DeleteRecord, PutRecord, decider_of
+from services.entities.records.decider import (
+    ApplyMapping,
+    ChangeRecord,
+    CreateRecord,
+    DeleteRecord,
+    PutRecord,
+    decider_of,
+)
 from services.entities.records.state import NoRecord, Record
 from tests.support import given
 
@@ -195,3 +211,128 @@ def test_any_commands_fold_and_a_put_repeated_changes_nothing(sequence: list[Put
         else:
             assert isinstance(state, NoRecord)
     assert CONTACT.fold(CONTACT.initial, history) == state
+
+
+ANNA = Owner("a")
+SEES = frozenset({"phone", "email"})
+
+
+def change(access: Access | None = None, **values: object) -> ChangeRecord:
+    return ChangeRecord("a", values, access=access)
+
+
+class TestPortalUsers:
+    story = given(CONTACT, contact(last_name="Sommer", phone="+49 30 23125 007"))
+    access = Access(ANNA, SEES, frozenset({"phone", "customer_number"}))
+
+    def test_change_what_is_permitted(self) -> None:
+        command = change(self.access, phone="+49 30 23125 008")
+        self.story.when(command).then(changed(personal={"phone": "+49 30 23125 008"}))
+
+    def test_nothing_else_and_then_nothing_at_all(self) -> None:
+        command = change(self.access, phone="+49 30 23125 008", last_name="Winter")
+        self.story.when(command).rejects("not_permitted", attribute="last_name")
+        self.story.when(change(self.access, shoe_size="40")).rejects("invalid_attribute", attribute="shoe_size")
+        self.story.when(change(self.access, phone="call me")).rejects("invalid_phone", attribute="phone")
+        self.story.when(change(self.access, customer_number="K-2")).rejects("invalid_external_id")
+
+    def test_only_of_what_is_theirs(self) -> None:
+        foreign = replace(self.access, owner=Owner("b"))
+        self.story.when(change(foreign, phone="+49 30 1")).rejects("record_not_found")
+        self.story.when(change(replace(self.access, owner=Owner(None)), phone="+49 30 1")).rejects("record_not_found")
+        given(CONTACT).when(change(self.access, phone="+49 30 1")).rejects("record_not_found")
+
+    def test_a_contract_is_its_holders_and_only_a_service_decides_on_its_status(self) -> None:
+        access = Access(ANNA, frozenset(), frozenset({"product", "status", "holder"}))
+        story = given(CONTRACT, CONTRACT_CREATED)
+        mine = ChangeRecord("v", {"product": "Biogas"}, access=access)
+        story.when(mine).then(changed({"product": "Biogas"}, entity="contract", id="v", external_id="V-1"))
+        story.when(replace(mine, access=replace(access, owner=Owner("b")))).rejects("record_not_found")
+        story.when(replace(mine, access=replace(access, owner=Owner("a", "installer")))).rejects("record_not_found")
+        story.when(replace(mine, values={"status": "draft"})).rejects("not_permitted", attribute="status")
+
+
+class TestOtherServices:
+    def test_billing_decides_on_status_and_end(self) -> None:
+        values = {"status": "in_cancellation", "ends_on": "2026-12-31"}
+        mirrored = ChangeRecord("v", values, decided_by="billing")
+        given(CONTRACT, CONTRACT_CREATED).when(mirrored).then(
+            changed(values, entity="contract", id="v", external_id="V-1")
+        )
+        by_others = replace(mirrored, decided_by=None)
+        given(CONTRACT, CONTRACT_CREATED).when(by_others).rejects("decided_elsewhere", service="billing")
+
+    def test_a_contact_of_a_portal_user(self) -> None:
+        id_ = record_id("contact", "K-9")
+        command = CreateRecord(id_, {"customer_number": "K-9", "last_name": "Berg"})
+        created = contact(last_name="Berg").model_copy(
+            update={
+                "id": id_,
+                "external_id": "K-9",
+                "person": f"contact/{id_}",
+                "attributes": {"customer_number": "K-9"},
+            }
+        )
+        given(CONTACT).when(command).then(created)
+        given(CONTACT, created).when(command).then()
+        given(CONTACT).when(replace(command, id="other")).rejects("invalid_record_id")
+
+
+APPLIED = MappingApplied(submission_id="s-1", effect=0, entity="contract", id="v")
+
+
+def mapping(**values: object) -> ApplyMapping:
+    return ApplyMapping("s-1", 0, "v", values)
+
+
+def refused(code: str, attribute: str | None = None) -> MappingRefused:
+    return MappingRefused(submission_id="s-1", effect=0, entity="contract", id="v", code=code, attribute=attribute)
+
+
+class TestMappings:
+    story = given(CONTRACT, CONTRACT_CREATED)
+
+    def test_answers_become_values(self) -> None:
+        told = changed(personal={"cancel_reason": "Umzug"}, entity="contract", id="v", external_id="V-1")
+        self.story.when(mapping(cancel_reason="Umzug")).then(told, APPLIED)
+        same = given(CONTRACT, CONTRACT_CREATED, told, APPLIED)
+        same.when(mapping(cancel_reason="Umzug")).then()
+        same.when(replace(mapping(cancel_reason="Umzug"), effect=1)).then(APPLIED.model_copy(update={"effect": 1}))
+
+    def test_what_does_not_fit_is_answered_and_changes_nothing(self) -> None:
+        story = self.story
+        story.when(mapping(cancel_reason="x", shoe_size=4)).then(refused("invalid_attribute", "shoe_size"))
+        story.when(mapping(product="")).then(refused("invalid_missing", "product"))
+        story.when(mapping(status="terminated")).then(refused("decided_elsewhere", "status"))
+        story.when(mapping(number="V-2")).then(refused("invalid_external_id", "number"))
+        story.when(replace(mapping(), erased=True)).then(refused("person_erased"))
+        again = given(CONTRACT, CONTRACT_CREATED, refused("invalid_missing", "product"))
+        again.when(mapping(product="")).then()
+
+    def test_only_records_of_the_sender(self) -> None:
+        self.story.when(replace(mapping(), owner=Owner("a"))).then(APPLIED)
+        for owner in (Owner("b"), Owner(None)):
+            self.story.when(replace(mapping(), owner=owner)).then(refused("record_not_found"))
+        given(CONTRACT).when(mapping()).then(refused("record_not_found"))
+
+    def test_a_new_record_with_its_relations(self) -> None:
+        values = {"status": "draft", "division": "gas", "product": "Erdgas", "delivery_city": "Lindenau"}
+        new = replace(mapping(**values), create=True, relations={"holder": ("a",)})
+        plain = {name: value for name, value in values.items() if name != "delivery_city"}
+        created = CONTRACT_CREATED.model_copy(update={"external_id": None, "attributes": plain})
+        given(CONTRACT).when(new).then(created, APPLIED)
+        given(CONTRACT, created, APPLIED).when(new).then()
+        given(CONTRACT, created).when(new).then(refused("record_exists"))
+        given(CONTRACT).when(replace(new, missing="holder")).then(refused("invalid_reference", "holder"))
+        given(CONTRACT).when(replace(new, relations={})).then(refused("invalid_missing", "holder"))
+
+    def test_nothing_personal_is_taken_up_after_an_erasure(self) -> None:
+        erased = CONTRACT_CREATED.model_copy(update={"personal": BOX})
+        given(CONTRACT, erased).when(mapping(cancel_reason="Umzug")).then(APPLIED)
+        access = Access(ANNA, SEES, frozenset({"phone"}))
+        gone = contact().model_copy(update={"personal": BOX})
+        given(CONTACT, gone).when(change(access, phone="+49 30 23125 008")).then()
+
+    def test_a_deleted_record_remembers_what_was_answered(self) -> None:
+        deleted = EntityDeleted(entity="contract", id="v", person="contact/a")
+        given(CONTRACT, CONTRACT_CREATED, APPLIED, deleted).when(mapping(product="x")).then()

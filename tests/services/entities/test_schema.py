@@ -1,10 +1,11 @@
 """Schemas hold together, or say what is wrong."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from services.entities.app import SCHEMAS
+from services.entities.app import SCHEMAS, TEXTS
 from services.entities.schema import InvalidSchema, Schema, load_schema, load_schemas
 
 LAMP = """
@@ -15,6 +16,11 @@ attributes:
   code: {type: text, unique: true}
   kind: {type: choice, options: [desk, floor]}
 """
+DOCUMENT: dict[str, Any] = {
+    "entity": "lamp",
+    "title": {"attribute": "code"},
+    "attributes": {"code": {"type": "text", "unique": True}},
+}
 
 
 def write(folder: Path, text: str, name: str = "lamp.yaml") -> Path:
@@ -34,7 +40,8 @@ def test_every_attribute_that_names_a_person_or_a_place_is_personal() -> None:
     plain = {name for name in SCHEMAS["contact"].attributes if not SCHEMAS["contact"].is_personal(name)}
     assert plain == {"customer_number", "language", "divisions"}
     plain = {name for name in SCHEMAS["contract"].attributes if not SCHEMAS["contract"].is_personal(name)}
-    assert plain == {"number", "status", "division", "product", "starts_on", "ends_on"}
+    terms = {"initial_term_months", "notice", "renewal_months", "basic_supply", "price_change_on"}
+    assert plain == {"number", "status", "division", "product", "starts_on", "ends_on"} | terms
 
 
 def test_the_person_of_a_record() -> None:
@@ -43,8 +50,16 @@ def test_the_person_of_a_record() -> None:
     assert SCHEMAS["contract"].person_of("9", {}) is None
 
 
+def test_personal_attributes_are_the_holders_or_the_records_own() -> None:
+    personal = {**DOCUMENT, "attributes": {**DOCUMENT["attributes"], "name": {"type": "text", "personal": True}}}
+    assert Schema.model_validate(DOCUMENT).owner is None
+    assert Schema.model_validate(personal).person_of("1", {}) == "lamp/1"
+    held = Schema.model_validate({**personal, "relations": {"holder": {"to": "contact"}}})
+    assert held.person_of("1", {"holder": ("7",)}) == "contact/7"
+
+
 def test_options_may_be_bare(tmp_path: Path) -> None:
-    assert set(load_schema(write(tmp_path, LAMP)).attributes["kind"].options) == {"desk", "floor"}
+    assert set(load_schema(write(tmp_path, LAMP), TEXTS).schema.attributes["kind"].options) == {"desk", "floor"}
 
 
 @pytest.mark.parametrize(
@@ -54,11 +69,10 @@ def test_options_may_be_bare(tmp_path: Path) -> None:
         (("type: text, unique", "type: txt, unique"), "attributes.code.type"),
         (("attribute: code", "attribute: name"), "name is no attribute; there are code, kind"),
         (("options: [desk, floor]", "options: []"), "options belong to"),
-        (("type: choice, options", "type: choice, personal: true, options"), "whose are the personal attributes"),
         (("entity: lamp", "entity: import"), "import is the name of something else"),
         (("entity: lamp", "entity: Lamp"), "entity"),
-        (("kind:", "colour_of_light: {type: text, label: {de: Code, en: Code}}\n  kind:"), "both called 'code'"),
-        (("title:", "person: owner\ntitle:"), "must be a required relation to one record"),
+        (("kind:", "colour_of_light: {type: text, label: {de: Code, en: Code}}\n  kind:"), "are both called 'code'"),
+        (("title:", "person: owner\ntitle:"), "owner must be a relation to one record"),
         (("title:", "relations: {code: {to: lamp}}\ntitle:"), "code is an attribute too"),
         (("title:", "colour: red\ntitle:"), "colour"),
         (("entity: lamp", "entity: [lamp"), "lamp.yaml"),
@@ -66,14 +80,14 @@ def test_options_may_be_bare(tmp_path: Path) -> None:
 )
 def test_mistakes_are_named(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:
     with pytest.raises(InvalidSchema, match=r"lamp\.yaml") as caught:
-        load_schema(write(tmp_path, LAMP.replace(*change)))
+        load_schema(write(tmp_path, LAMP.replace(*change)), TEXTS)
     assert complaint in str(caught.value)
 
 
 def test_relations_lead_somewhere(tmp_path: Path) -> None:
     write(tmp_path, LAMP.replace("title:", "relations: {room: {to: room}}\ntitle:"))
     with pytest.raises(InvalidSchema, match="there is no entity room"):
-        load_schemas(tmp_path)
+        load_schemas(tmp_path, TEXTS)
 
 
 def test_a_schema_survives_its_own_json() -> None:

@@ -1,0 +1,1 @@
+"""What portals let their users see and change of records."""
