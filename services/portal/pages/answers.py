@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from contracts.billing import BillingKind, BillingStatus, Direction
-from contracts.common import Json
+from contracts.common import Json, Text
+from services.portal.definitions.shape import Shape
+from services.portal.definitions.shown import said
 from services.portal.pages.queries import Sums, is_overdue
-from services.portal.pages.views import Attributes, BillingEventDoc, ContactDoc, ContractDoc, InstalmentsDoc
+from services.portal.pages.views import Attributes, BillingEventDoc, ContactDoc, ContractDoc
 
 CONTRACT_EXAMPLE: dict[str, JsonValue] = {
     "id": "0b7e9a52-93f9-5bb1-8b8c-1f0f6a1f8a11",
@@ -19,6 +22,7 @@ CONTRACT_EXAMPLE: dict[str, JsonValue] = {
     "status": "active",
     "starts_on": "2024-03-01",
     "ends_on": None,
+    "in_words": {"status": {"de": "Aktiv", "en": "Active"}},
 }
 BILLING_EVENT_EXAMPLE: dict[str, JsonValue] = {
     "external_id": "V-1001-2026-11",
@@ -38,7 +42,7 @@ class Answer(BaseModel):
 
 
 class Contact(Answer):
-    """A customer's own data. Personal values are null where they are not known, and after an erasure."""
+    """A customer's own data; null where it is not known, not to be seen in this portal, and after an erasure."""
 
     id: str
     customer_number: str | None
@@ -54,24 +58,14 @@ class Contact(Answer):
     erased: bool = Field(description="His personal data was erased for good")
 
     @classmethod
-    def of(cls, contact: ContactDoc) -> Contact:
-        values = {**contact.attributes, **contact.personal.get(contact.id, {})}
+    def of(cls, contact: ContactDoc, shown: Attributes) -> Contact:
+        """A contact with what may be seen of it."""
         names = cls.model_fields.keys() - {"id", "erased"}
-        return cls(id=contact.id, erased=contact.erased, **{name: _text(values, name) for name in names})
-
-
-class Me(Answer):
-    """Who is signed in. Without a contact nobody has been assigned to this user yet."""
-
-    subject: str
-    role: str
-    portal_id: str | None
-    actor: str | None = Field(description="The member of staff who acts as this user")
-    contact: Contact | None
+        return cls(id=contact.id, erased=contact.erased, **{name: _text(shown, name) for name in names})
 
 
 class Contract(Answer):
-    """A contract. `number` is what is printed on its bills."""
+    """A contract. `number` is what is printed on its bills; the others are null where they may not be seen."""
 
     model_config = ConfigDict(json_schema_extra={"example": CONTRACT_EXAMPLE})
 
@@ -82,12 +76,15 @@ class Contract(Answer):
     status: str | None
     starts_on: str | None = Field(description="A date", json_schema_extra={"format": "date"})
     ends_on: str | None = Field(description="A date", json_schema_extra={"format": "date"})
+    in_words: dict[str, Text] = Field(description="Division and status as people call them, where the schema says it")
 
     @classmethod
-    def of(cls, contract: ContractDoc) -> Contract:
+    def of(cls, contract: ContractDoc, shown: Attributes, shape: Shape) -> Contract:
+        """A contract with what may be seen of it."""
         names = ("division", "product", "status", "starts_on", "ends_on")
-        values = {name: _text(contract.attributes, name) for name in names}
-        return cls(id=contract.id, number=contract.number, **values)
+        values = {name: _text(shown, name) for name in names}
+        words = {name: text for name in ("division", "status") if (text := said(shape, name, shown.get(name)))}
+        return cls(id=contract.id, number=contract.number, **values, in_words=words)
 
 
 class ContractPage(Answer):
@@ -118,19 +115,9 @@ class Balance(Answer):
     overdue_cents: int = Field(description="What of it the customer should have paid before today")
 
     @classmethod
-    def of(cls, sums: Sums, currency: str) -> Balance:
+    def of(cls, by_currency: Mapping[str, Sums], currency: str) -> Balance:
+        sums = by_currency.get(currency, Sums(0, 0))
         return cls(currency=currency, amount_cents=sums.amount_cents, overdue_cents=sums.overdue_cents)
-
-
-class ContractDetails(Answer):
-    """All that the page of one contract shows."""
-
-    contract: Contract
-    delivery: Delivery | None
-    balance: Balance
-    instalments: InstalmentsDoc = Field(
-        description="The plan in force with its schedule; beside it what waits for the ERP, and what it decided last"
-    )
 
 
 class BillingEvent(Answer):

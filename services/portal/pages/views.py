@@ -37,7 +37,8 @@ class Document(BaseModel):
 
 
 class ContractDoc(Document):
-    """A contract as entities has it. `number` is how the ERP names it, `holder` the contact that it belongs to.
+    """A contract as entities has it. `number` is how the ERP names it, `holder` the contact that it belongs to,
+    `installer` the one who works on it.
 
     Its personal attributes are with their `person`, so that an erasure reaches them.
     """
@@ -46,7 +47,21 @@ class ContractDoc(Document):
     number: str
     attributes: Attributes
     holder: str | None
+    installer: str | None = None
     person: str | None
+
+    def belongs_to(self, contact_id: str | None, audience: str) -> bool:
+        """Whether a contact sees it in portals of this audience."""
+        return contact_id is not None and contact_id == (self.installer if audience == "installer" else self.holder)
+
+    @property
+    def person_id(self) -> str | None:
+        """The contact who has its personal attributes."""
+        return contact_of(self.person)
+
+    def values(self, person: ContactDoc | None) -> Attributes:
+        """All its attributes, the personal ones of its person among them."""
+        return {**self.attributes, **(person.personal.get(self.id, {}) if person else {})}
 
 
 class ContactDoc(Document):
@@ -60,6 +75,11 @@ class ContactDoc(Document):
     erased: bool = False
     attributes: Attributes = {}
     personal: dict[str, Attributes] = {}
+
+    @property
+    def values(self) -> Attributes:
+        """All his own attributes."""
+        return {**self.attributes, **self.personal.get(self.id, {})}
 
 
 class PendingChange(Document):
@@ -123,11 +143,13 @@ def contract_key(envelope: Envelope) -> str | None:
 def evolve_contract(contract: ContractDoc | None, envelope: Envelope) -> ContractDoc | None:
     match envelope.event:
         case EntityCreated() as event:
-            return _contract(event, _merged({}, event.attributes), _first(event.relations.get("holder", ())))
+            holder, installer = (_first(event.relations.get(name, ())) for name in ("holder", "installer"))
+            return _contract(event, _merged({}, event.attributes), holder, installer)
         case EntityChanged() as event if contract:
-            return _contract(event, _merged(contract.attributes, event.attributes), contract.holder)
-        case EntityRelated(relation="holder") as event if contract:
-            return contract.model_copy(update={"holder": _first(event.to)})
+            attributes = _merged(contract.attributes, event.attributes)
+            return _contract(event, attributes, contract.holder, contract.installer)
+        case EntityRelated(relation="holder" | "installer") as event if contract:
+            return contract.model_copy(update={event.relation: _first(event.to)})
         case EntityDeleted():
             return None
         case _:
@@ -270,9 +292,17 @@ def _record_id(event: Event, entity: str) -> str | None:
             return None
 
 
-def _contract(event: EntityCreated | EntityChanged, attributes: Attributes, holder: str | None) -> ContractDoc:
-    number = str(attributes.get("number") or event.external_id or event.id)
-    return ContractDoc(id=event.id, number=number, attributes=attributes, holder=holder, person=event.person)
+def _contract(
+    event: EntityCreated | EntityChanged, attributes: Attributes, holder: str | None, installer: str | None
+) -> ContractDoc:
+    return ContractDoc(
+        id=event.id,
+        number=str(attributes.get("number") or event.external_id or event.id),
+        attributes=attributes,
+        holder=holder,
+        installer=installer,
+        person=event.person,
+    )
 
 
 def _merged(before: Attributes, changes: Attributes) -> Attributes:
@@ -297,12 +327,16 @@ def _first(ids: tuple[str, ...]) -> str | None:
 
 CONTRACTS = View(
     name="contracts",
-    version=1,
+    version=2,
     document=ContractDoc,
     events=RECORD_EVENTS,
     key=contract_key,
     evolve=evolve_contract,
-    indexes={"holder": "(doc->>'holder'), (doc->>'number'), key", "number": "(doc->>'number'), key"},
+    indexes={
+        "holder": "(doc->>'holder'), (doc->>'number'), key",
+        "installer": "(doc->>'installer'), (doc->>'number'), key",
+        "number": "(doc->>'number'), key",
+    },
 )
 CONTACTS = View(
     name="contacts",

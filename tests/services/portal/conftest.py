@@ -24,6 +24,7 @@ from contracts.base import Event
 from contracts.envelope import Metadata
 from contracts.ids import Position
 from services.portal.app import create
+from tests.services.portal.documents import DOCUMENTS, PUBLISHED
 from tests.services.portal.events import NOW
 
 SHARDS = 4
@@ -85,9 +86,27 @@ async def portal(settings: Settings, signing_key: OKPKey) -> AsyncIterator[Runni
 
 
 @pytest.fixture(scope="module")
-async def elsewhere(portal: RunningService) -> AsyncIterator[Elsewhere]:
+async def elsewhere(portal: RunningService, users: Users) -> AsyncIterator[Elsewhere]:
+    """With schemas, journeys and the portals that most tests are in."""
     async with AIOKafkaProducer(bootstrap_servers=portal.service.settings.kafka_servers) as producer:
-        yield Elsewhere(portal, producer)
+        others = Elsewhere(portal, producer)
+        positions = [await others.say(name, event) for name, event in PUBLISHED.items()]
+        for portal_id, document in DOCUMENTS.items():
+            path, headers = f"/portals/{portal_id}", users.role("operator")
+            configured = await portal.client.put(path, json=document, headers=headers)
+            assert configured.status_code == 200, configured.text
+            positions.append(Position.parse(configured.headers["Portico-Position"]))
+        await reached(portal, *positions)
+        yield others
+
+
+async def reached(portal: RunningService, *positions: Position) -> None:
+    """Waits until every view has come to these positions."""
+    for position in positions:
+        topic = portal.service.settings.topic(position.service)
+        for consumer in portal.service.consumers:
+            if position.service in consumer.source.topics:
+                assert await consumer.checkpoints.wait(topic, position.shard, position.sequence)
 
 
 @dataclass(frozen=True)
@@ -99,8 +118,11 @@ class Users:
     def header(self, principal: Principal, lifetime: timedelta = HOUR) -> dict[str, str]:
         return {"Authorization": f"Bearer {issue(self.key, principal.claims(), lifetime)}"}
 
-    def customer(self, contact_id: str | None) -> dict[str, str]:
-        return self.header(Principal("customer", f"user-of-{contact_id}", contact_id, "customers"))
+    def customer(self, contact_id: str | None, portal_id: str = "customers") -> dict[str, str]:
+        return self.header(Principal("customer", f"user/of-{contact_id}", contact_id, portal_id))
+
+    def installer(self, contact_id: str | None) -> dict[str, str]:
+        return self.header(Principal("installer", f"user/of-{contact_id}", contact_id, "installers"))
 
     def role(self, role: str) -> dict[str, str]:
         return self.header(Principal(role, f"some-{role}"))  # type: ignore[arg-type]  # tests name roles as texts

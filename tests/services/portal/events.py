@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 from contracts.base import Event, Personal
 from contracts.billing import (
@@ -17,6 +18,62 @@ from contracts.entities import EntityCreated
 from contracts.envelope import Envelope, Metadata, Record
 from contracts.ids import Position
 
+CONTRACT_SCHEMA: dict[str, Any] = {
+    "entity": "contract",
+    "label": {"de": "Vertrag", "en": "Contract"},
+    "title": {"attribute": "number"},
+    "groups": {
+        "general": {
+            "label": {"de": "Generelle Details", "en": "General details"},
+            "attributes": ["number", "status", "division", "product", "starts_on"],
+        },
+        "cancellation": {
+            "label": {"de": "Kündigung", "en": "Cancellation"},
+            "attributes": ["cancel_reason", "ends_on"],
+        },
+        "delivery": {
+            "label": {"de": "Lieferanschrift", "en": "Delivery address"},
+            "attributes": ["delivery_street", "delivery_city"],
+        },
+    },
+    "attributes": {
+        "number": {"type": "text", "unique": True, "label": {"de": "Vertragsnummer", "en": "Contract number"}},
+        "status": {
+            "type": "choice",
+            "decided_by": "billing",
+            "label": {"de": "Status", "en": "Status"},
+            "options": {
+                "active": {"de": "Aktiv", "en": "Active"},
+                "in_cancellation": {"de": "In Kündigung", "en": "In cancellation"},
+            },
+        },
+        "division": {"type": "choice", "options": ["electricity", "gas"]},
+        "product": {"type": "text", "label": {"de": "Produkt", "en": "Product"}},
+        "starts_on": {"type": "date", "label": {"de": "Beginn", "en": "Start"}},
+        "ends_on": {"type": "date", "label": {"de": "Ende", "en": "End"}},
+        "price_fixed_until": {"type": "date", "label": {"de": "Preis fest bis", "en": "Price fixed until"}},
+        "cancel_reason": {"type": "text", "personal": True, "label": {"de": "Grund", "en": "Reason"}},
+        "delivery_street": {"type": "text", "personal": True, "label": {"de": "Straße", "en": "Street"}},
+        "delivery_city": {"type": "text", "personal": True, "label": {"de": "Ort", "en": "City"}},
+    },
+    "relations": {"holder": {"to": "contact"}},
+}
+CONTACT_SCHEMA: dict[str, Any] = {
+    "entity": "contact",
+    "label": {"de": "Kontakt", "en": "Contact"},
+    "title": {"attribute": "last_name"},
+    "groups": {"reach": {"label": {"de": "Erreichbarkeit", "en": "How to reach"}, "attributes": ["email", "phone"]}},
+    "attributes": {
+        "customer_number": {"type": "text", "unique": True, "label": {"de": "Kundennummer", "en": "Customer number"}},
+        "first_name": {"type": "text", "personal": True, "label": {"de": "Vorname", "en": "First name"}},
+        "last_name": {"type": "text", "personal": True, "label": {"de": "Nachname", "en": "Last name"}},
+        "language": {"type": "choice", "options": ["de", "en"]},
+        "email": {"type": "email", "personal": True, "label": {"de": "E-Mail", "en": "E-mail"}},
+        "phone": {"type": "phone", "personal": True, "label": {"de": "Telefon", "en": "Phone"}},
+        "street": {"type": "text", "personal": True, "label": {"de": "Straße", "en": "Street"}},
+        "card_valid_until": {"type": "date", "label": {"de": "Ausweis gültig bis", "en": "Card valid until"}},
+    },
+}
 NOW = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 10)
 SCHEDULE = (

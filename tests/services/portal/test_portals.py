@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from pathlib import Path
 from typing import Any
 
 import httpx
 from openapi_spec_validator import validate
 
+import services.portal
 from chassis.testing import RunningService
 from services.portal.app import TEXTS
-from tests.services.portal.conftest import Users
+from services.portal.configuration.document import EXAMPLE
+from tests.services.portal.conftest import Elsewhere, Users
 from tests.services.portal.test_configuration import DOCUMENT
+
+LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" /></svg>'
+RAISED = re.compile(r"(?:Rejected|NotFound|Forbidden)\(\s*\"([a-z_]+)\"")
+READS = ("/me", "/contracts", "/processes", "/tasks", "/requests", "/documents", "/notices", "/staff")
 
 
 def document(**change: Any) -> tuple[str, dict[str, Any]]:
@@ -26,7 +34,7 @@ async def test_configured_read_and_listed(client: httpx.AsyncClient, users: User
     assert (put.status_code, put.headers["ETag"]) == (200, '"1"')
     got = await client.get(path, headers=headers)
     assert got.headers["ETag"] == '"1"'
-    assert got.json() == put.json()
+    assert got.json() | {"warnings": []} == put.json()
     assert got.json()["instalments"]["by_contract_type"] == wanted["instalments"]["by_contract_type"]
     fresh = {**headers, "Portico-Position": put.headers["Portico-Position"]}
     listed = await client.get("/portals", headers=fresh, params={"limit": 200})
@@ -67,11 +75,52 @@ async def test_mistakes_are_named(client: httpx.AsyncClient, users: Users) -> No
     headers = {**users.role("staff"), "Accept-Language": "de"}
     wrong = wanted | {"url": "nowhere", "instalments": {"minimun_cents": 1}}
     refused = await client.put(path, json=wrong, headers=headers)
-    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
-    assert {mistake["path"] for mistake in refused.json()["errors"]} == {"body.url", "body.instalments.minimun_cents"}
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_document")
+    assert {mistake["path"] for mistake in refused.json()["mistakes"]} == {"instalments.minimun_cents"}
+    refused = await client.put(path, json=wanted | {"url": "nowhere"}, headers=headers)
+    (mistake,) = refused.json()["mistakes"]
+    assert (refused.status_code, mistake["path"]) == (422, "url")
+    assert "muss eine Adresse" in mistake["detail"]
+    assert (await client.get(path, headers=headers)).status_code == 404
+    listed = await client.put(path, json=[], headers=headers)
+    assert (listed.status_code, listed.json()["code"]) == (422, "invalid_document")
     other = await client.put(path, json=wanted | {"portal": "other"}, headers=headers)
     assert (other.status_code, other.json()["code"]) == (422, "invalid_portal_id")
     assert "other" in other.json()["detail"]
+
+
+async def test_the_document_of_the_formats_is_taken_and_given_back(
+    client: httpx.AsyncClient, elsewhere: Elsewhere, users: Users
+) -> None:
+    headers = {**users.role("staff"), "Accept-Language": "de"}
+    path, wanted = document(**{name: value for name, value in EXAMPLE.items() if name != "portal"})
+    wanted["actions"] = [*wanted["actions"], wanted["actions"][0] | {"id": "other", "journey": "nowhere"}]
+    put = await client.put(path, json=wanted, headers=headers)
+    (warning,) = put.json()["warnings"]
+    assert (put.status_code, warning["path"]) == (200, "actions.1.journey")
+    assert "nowhere" in warning["detail"]
+    got = await client.get(path, headers=headers)
+    assert got.json()["permissions"]["contract"]["see"] == ["general", "cancellation"]
+    again = await client.put(path, json=got.json(), headers=headers)
+    assert (again.status_code, again.headers["ETag"]) == (200, '"1"')
+    wrong = wanted | {"permissions": {"contract": {"see": ["nothing"]}}}
+    refused = await client.put(path, json=wrong, headers=headers)
+    assert [each["path"] for each in refused.json()["mistakes"]] == ["permissions.contract.see.0"]
+
+
+async def test_what_everybody_may_know_of_a_portal(client: httpx.AsyncClient, users: Users) -> None:
+    texts = {"start.welcome": {"de": "Willkommen!", "en": "Welcome!"}}
+    path, wanted = document(design={"brand": "#f2b705", "logo": LOGO}, texts=texts)
+    await client.put(path, json=wanted, headers=users.role("staff"))
+    for headers in (users.role("gateway"), users.customer(None)):
+        appearance = await client.get(f"{path}/appearance", headers=headers)
+        shown = appearance.json()
+        assert (shown["brand"]["colour"], shown["brand"]["on"]) == ("#f2b705", "#000000")
+        assert (shown["logo"], shown["texts"], shown["registration_open"]) == (LOGO, texts, True)
+        assert not {"permissions", "actions", "instalments"} & shown.keys()
+    assert (await client.get(f"{path}/appearance")).status_code == 401
+    nowhere = await client.get("/portals/nowhere/appearance", headers=users.role("gateway"))
+    assert (nowhere.status_code, nowhere.json()["code"]) == (404, "portal_not_found")
 
 
 async def test_portals_are_paged(client: httpx.AsyncClient, users: Users) -> None:
@@ -107,14 +156,18 @@ async def test_openapi_is_complete(portal: RunningService) -> None:
             assert "422" not in operation["responses"], told
             if not path.startswith("/health"):
                 assert operation.get("security"), told
-            if path.startswith(("/me", "/contracts")):
+            if path.startswith(READS) and method == "get":
                 assert "304" in operation["responses"], told
                 assert "ETag" in operation["responses"]["200"]["headers"], told
                 assert any(part["name"].lower() == "portico-position" for part in operation["parameters"]), told
     examples = {name for name, schema in api["components"]["schemas"].items() if "example" in schema}
-    assert {"Contract", "BillingEvent", "PortalDocument", "InstalmentsDocument"} <= examples
+    assert {"Contract", "BillingEvent", "PortalDocument", "InstalmentsDocument", "ShownTask"} <= examples
+    body = api["paths"]["/portals/{portal_id}"]["put"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["$ref"].removeprefix("#/components/schemas/") in api["components"]["schemas"]
 
 
 def test_every_code_of_the_portal_has_a_sentence() -> None:
-    for code in ("portal_not_found", "invalid_portal_id", "contract_not_found", "invalid_cursor"):
-        assert code in TEXTS
+    sources = (path.read_text() for path in Path(services.portal.__file__).parent.rglob("*.py"))
+    found = {code for source in sources for code in RAISED.findall(source)}
+    assert {"portal_not_found", "not_assigned", "task_not_open", "portal_disabled"} <= found
+    assert found - set(TEXTS.sentences) <= {"forbidden"}

@@ -63,6 +63,7 @@ class TestContracts:
             "number": "V-1",
             "attributes": {"number": "V-1", "status": "active", "product": "Strom Natur"},
             "holder": "a",
+            "installer": None,
             "person": "contact/a",
         }
 

@@ -1,0 +1,1 @@
+"""Cancellations of contracts, as their holders see them."""

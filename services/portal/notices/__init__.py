@@ -1,0 +1,1 @@
+"""One stream per notice that was read: by whom."""

@@ -1,0 +1,1 @@
+"""What a portal offers at a place while its rules hold: journeys to begin, links to elsewhere."""

@@ -1,0 +1,113 @@
+"""The page of one contract: everything that belongs together, asked for at once and joined by what may be seen."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from chassis.errors import NotFound
+from chassis.streams import Clock
+from chassis.texts import Texts
+from chassis.views import ViewReader
+from services.portal.cancellations.answers import CancellationState, cancellation_answer
+from services.portal.cancellations.views import CancellationDoc
+from services.portal.configuration.views import Portals
+from services.portal.definitions.shown import ShownGroup, groups, permitted
+from services.portal.definitions.views import Definitions, definitions_for
+from services.portal.offers.rules import OfferedAction, OfferedLink, actions_at, facts_of, links_at
+from services.portal.pages.answers import Answer, Balance, Contract, Delivery
+from services.portal.pages.queries import DEFAULT_CURRENCY, OpenSums
+from services.portal.pages.views import ContactDoc, ContractDoc, InstalmentsDoc
+from services.portal.processes.answers import Process, process_answer
+from services.portal.processes.queries import Found, ProcessesOfRecords
+from services.portal.requests.answers import ShownFile, files_answer
+from services.portal.requests.queries import FilesOfRecords
+from services.portal.visitor import Visit, Visitor, portal_of, visiting
+
+CONTRACT = "contract"
+
+
+class ContractDetails(Answer):
+    """All that the page of one contract shows."""
+
+    contract: Contract
+    delivery: Delivery | None
+    balance: Balance
+    instalments: InstalmentsDoc = Field(
+        description="The plan in force with its schedule; beside it what waits for the ERP, and what it decided last"
+    )
+    groups: list[ShownGroup] = Field(description="What users of the portal may see of it, as its schema groups it")
+    cancellation: CancellationState | None
+    processes: list[Process] = Field(description="The newest first, at most 20")
+    actions: list[OfferedAction] = Field(description="What may be begun here now")
+    links: list[OfferedLink] = Field(description="Links of this page and of every page that are shown now")
+    documents: list[ShownFile] = Field(description="Files that the reader has sent about it, the newest first")
+
+
+@dataclass(frozen=True)
+class ContractPages:
+    """The read models behind the page."""
+
+    portals: Portals
+    definitions: Definitions
+    contracts: ViewReader[ContractDoc]
+    contacts: ViewReader[ContactDoc]
+    instalments: ViewReader[InstalmentsDoc]
+    cancellations: ViewReader[CancellationDoc]
+    open_sums: OpenSums
+    processes: ProcessesOfRecords
+    files: FilesOfRecords
+    clock: Clock
+    texts: Texts
+
+    async def read(self, visited: Visit, contract_id: str) -> ContractDetails:
+        """Raises NotFound for contracts that are not the visitor's, Forbidden when the portal is switched off."""
+        owner = "" if visited.sees_all and visited.contact_id is None else visited.assigned()
+        documents = asyncio.gather(
+            portal_of(self.portals, visited),
+            definitions_for(self.definitions, CONTRACT),
+            self.contracts.get(contract_id),
+            self.instalments.get(contract_id),
+            self.cancellations.get(contract_id),
+            self.contacts.get_many([owner]),
+        )
+        lists = asyncio.gather(
+            self.open_sums.of(contract_id), self.processes.of(contract_id), self.files.of(owner, contract_id)
+        )
+        (found, known, contract, instalments, cancellation, persons), (sums, processes, files) = await asyncio.gather(
+            documents, lists
+        )
+        visitor = Visitor.of(visited, found)
+        if contract is None or (owner and not contract.belongs_to(owner, visitor.audience)):
+            raise NotFound("contract_not_found")
+        if contract.person_id not in {None, owner}:
+            persons |= await self.contacts.get_many([contract.person_id or ""])
+        shape = known.shape(CONTRACT)
+        seen = visitor.seen(shape)
+        values = contract.values(persons.get(contract.person_id or ""))
+        shown = permitted(values, seen)
+        facts = facts_of(persons.get(owner or contract.holder or ""), contract=values)
+        now = self.clock()
+        plan = instalments.plan if instalments else None
+        return ContractDetails(
+            contract=Contract.of(contract, shown, shape),
+            delivery=Delivery.of(shown),
+            balance=Balance.of(sums, plan.currency if plan else DEFAULT_CURRENCY),
+            instalments=instalments or InstalmentsDoc(),
+            groups=groups(shape, values, seen, visitor.changeable(shape)),
+            cancellation=cancellation_answer(cancellation, seen, self.texts),
+            processes=[process_answer(Found(process, contract.number), visitor) for process in processes],
+            actions=actions_at(CONTRACT, visitor.portal, known.journeys, facts, now),
+            links=links_at(CONTRACT, visitor.portal, known.journeys, facts, now),
+            documents=files_answer(files, known.journeys),
+        )
+
+    async def contract_for(self, visited: Visit, contract_id: str) -> ContractDoc:
+        """A contract that the visitor may see; those of others do not exist for him. Raises as `read` does."""
+        owner = None if visited.sees_all and visited.contact_id is None else visited.assigned()
+        visitor, contract = await asyncio.gather(visiting(self.portals, visited), self.contracts.get(contract_id))
+        if contract is None or (owner and not contract.belongs_to(owner, visitor.audience)):
+            raise NotFound("contract_not_found")
+        return contract

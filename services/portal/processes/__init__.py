@@ -1,0 +1,1 @@
+"""Running processes and the tasks in them, as customers and installers follow them."""

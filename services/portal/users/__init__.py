@@ -1,0 +1,1 @@
+"""Portal users, as far as pages speak of them."""
