@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-demo: $(READY) ## Start everything and play one true story through it
+demo: $(READY) ## Start everything and play two true stories through it
 	@$(BIN)/portico demo
 
 up: $(READY) ## Start everything and keep it running until Ctrl-C

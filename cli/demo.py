@@ -1,4 +1,4 @@
-"""`portico demo`: everything started, a utility set up, and one story told and verified step by step."""
+"""`portico demo`: everything started, a utility set up, and two stories told and verified step by step."""
 
 import asyncio
 import signal
@@ -21,8 +21,10 @@ from cli.seeding.generator import customers
 from cli.stack.background import is_ready, started
 from cli.stack.state import Record, State, state_folder
 from cli.story.account import Terminal
-from cli.story.plot import CUSTOMER, PORTAL, play
+from cli.story.customer import play_customer
+from cli.story.plot import CUSTOMER, play
 from cli.story.stage import ERP_IN, Place, StoryFailed, set_up
+from cli.story.utility import PORTAL
 from cli.token import development_token
 
 CUSTOMERS = 200
@@ -34,11 +36,10 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Go on running afterwards, until Ctrl-C.")] = False,
     count: Annotated[int, typer.Option("--customers", min=0, max=10_000, help="How many more to invent.")] = CUSTOMERS,
 ) -> None:
-    """Start everything (unless it runs already), invent customers, and play the story of an instalment."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    """Start everything (unless it runs already), invent customers, and play the two stories."""
     console = Console(highlight=False)
     state = State(state_folder())
-    with _running(state, console) as (record, ours):
+    with _ended_by_sigterm(), _running(state, console) as (record, ours):
         try:
             asyncio.run(_perform(Place.of(record), count, console))
         except StoryFailed as failed:
@@ -57,6 +58,16 @@ def demo(
 
 
 @contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as an exit, so that what runs in it is stopped; afterwards it means what it did before."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def _running(state: State, console: Console) -> Iterator[tuple[Record, bool]]:
     """The stack that runs on the state folder, or one of our own; and whether it is our own."""
     if state.running_pid():
@@ -66,7 +77,7 @@ def _running(state: State, console: Console) -> Iterator[tuple[Record, bool]]:
         yield state.record(), False
         return
     state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    console.print("Starting PostgreSQL, Kafka, the mailbox and five services …")
+    console.print("Starting PostgreSQL, Kafka, the mailbox and seven services …")
     with started(state) as record:
         console.print("[green]Everything is ready.[/]")
         yield record, True
@@ -79,7 +90,8 @@ async def _perform(place: Place, count: int, console: Console) -> None:
             await _more_customers(place, count, console)
         async with set_up(place, Terminal(console)) as stage:
             await play(stage)
-    console.print("\n[bold green]The story went as it must; every step was verified.[/]")
+            await play_customer(stage)
+    console.print("\n[bold green]Both stories went as they must; every step was verified.[/]")
 
 
 async def _more_customers(place: Place, count: int, console: Console) -> None:
@@ -111,12 +123,14 @@ def _what_next(console: Console, record: Record, *, stays: bool) -> None:
         ('kcat -b "$PORTICO_KAFKA_SERVERS" -t portico.billing -C -o beginning -e', "the topic as an ERP sees it"),
         (
             f'curl -H "Authorization: Bearer $(portico token --role customer --contact {CUSTOMER} --portal {PORTAL})" '
-            '"$PORTICO_PORTAL_URL/contracts"',
+            '"$PORTICO_API_URL/portal/contracts"',
             "the read-model API as Anna Sommer",
         ),
     ]
     if not stays:
         lines.insert(0, (f"{portico()} up", "start it again; all of this is still there"))
+    if record.front_url:
+        lines.append((f"{record.front_url}/api/docs", "all APIs, in a browser"))
     if record.mailbox_url:
         lines.append((record.mailbox_url, "the mailbox, in a browser"))
     for what, why in lines:

@@ -40,6 +40,7 @@ def addresses(record: Record) -> dict[str, str]:
         "PORTICO_DATABASE_URL": record.database_url,
         "PORTICO_SMTP_URL": record.smtp_url,
         "PORTICO_MAILBOX_URL": record.mailbox_url,
+        "PORTICO_API_URL": f"{record.front_url}/api" if record.front_url else "",
         "PGHOST": database.hostname or "",
         "PGPORT": str(database.port or 5432),
         "PGUSER": unquote(database.username or ""),

@@ -16,12 +16,14 @@ from cli.problem import Problem
 
 COMMANDS = {
     "up": ("cli.up:up", "Start everything on this machine and keep it running."),
-    "demo": ("cli.demo:demo", "Start everything and play the story of an instalment."),
+    "demo": ("cli.demo:demo", "Start everything and play two stories through it."),
     "down": ("cli.down:down", "Stop what runs on this state folder."),
     "status": ("cli.status:status", "Show services, relay backlog, consumer lag and parked events."),
     "env": ("cli.env:env", "Print every address and a token as shell exports."),
     "token": ("cli.token:token", "Print a development token of a role."),
     "machine": ("cli.machine:machine", "Register machines that get tokens."),
+    "apply": ("cli.configuration.apply:apply", "Bring a configuration in: a folder of YAML documents."),
+    "export": ("cli.configuration.export:export", "Write the configuration as a folder of YAML documents."),
     "seed": ("cli.seed:seed", "Make a plausible utility with as many customers as you like."),
     "events": ("cli.events:app", "Tail, filter and show events."),
     "audit": ("cli.audit:app", "Verify that history is what it was, and export it."),
@@ -33,6 +35,7 @@ COMMANDS = {
     "rejects": ("cli.rejects:rejects", "Show messages of the ERP that did not parse or fit."),
     "mail": ("cli.mail:app", "Show the mails that were sent here."),
     "migrate": ("cli.migrate:migrate", "Create or update roles, schemas and topics."),
+    "front": ("cli.front.serve:front", "Serve the APIs of all services at one address."),
     "serve": ("cli.serve:serve", "Run one service in this process."),
 }
 MACHINE_TROUBLES = {

@@ -25,7 +25,7 @@ FORM = "SERVICE/CONSUMER"
 COLUMNS = ("Consumer", "Stream", "Waiting", "Since", "Event", "Type", "Error")
 MAXIMUM_CALLS = 1_000
 
-Consumer = Annotated[str, typer.Argument(metavar=FORM, help="As listed, e.g. billing/view:owed:v1.")]
+Consumer = Annotated[str, typer.Argument(metavar=FORM, help="As listed, e.g. billing/view:owed:v2.")]
 Stream = Annotated[str, typer.Argument(help="As listed, e.g. ledger/4f1c...; or --all.")]
 All = Annotated[bool, typer.Option("--all", help="All parked streams of the consumer.")]
 

@@ -111,5 +111,9 @@ def temporary_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Record]:
     """The whole of Portico, running on free ports: for tests that go through several services."""
+    given = os.environ.get("PORTICO_TEST_STATE_DIR")
+    if given:
+        yield State(Path(given)).record()
+        return
     with temporary_state() as folder, started(State(folder / ".portico"), "--port-base", "0") as record:
         yield record

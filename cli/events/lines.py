@@ -14,7 +14,15 @@ from rich.text import Text
 from cli.events.reveal import as_box
 from cli.events.seen import Seen
 
-COLOURS = {"identity": "magenta", "entities": "cyan", "billing": "green", "notifications": "yellow", "portal": "blue"}
+COLOURS = {
+    "identity": "magenta",
+    "entities": "cyan",
+    "journeys": "bright_magenta",
+    "processes": "bright_cyan",
+    "billing": "green",
+    "notifications": "yellow",
+    "portal": "blue",
+}
 WIDE = 110
 LONGEST_TEXT = 60
 EXCERPT = 80

@@ -62,7 +62,7 @@ def make_plan(state: State, ports: dict[str, int], last: Record | None, console:
         servers.append(services.mailbox(state, ports))
     database_url = database.url() if database else given["postgres"]
     smtp_url = given.get("mailbox", f"smtp://{HOST}:{ports['smtp']}")
-    shared = services.shared_environment(kafka_servers, smtp_url, ports, secrets)
+    shared = services.shared_environment(state, kafka_servers, smtp_url, ports, secrets)
     settings = load_settings(database_url=database_url, **_values(shared))
     if stand_in:
         mock_kafka.make_topics(stand_in, [settings.topic(topic.name) for topic in TOPICS])
@@ -78,13 +78,14 @@ def make_plan(state: State, ports: dict[str, int], last: Record | None, console:
             mailbox_url=f"http://{HOST}:{ports['mailbox']}" if "mailbox" in embedded else "",
             services={name: services.service_url(name, ports) for name in SERVICES},
             ports=ports,
+            front_url=services.service_url("front", ports),
             embedded=embedded,
         ),
         settings=settings,
         database=database,
         stand_in=stand_in,
         servers=servers,
-        services=services.programs(state, secrets, database_url, shared, ports),
+        services=[*services.programs(state, secrets, database_url, shared, ports), services.front(state, ports)],
     )
 
 
@@ -110,7 +111,7 @@ def _place(url: str) -> str:
 
 def _belongs_to(port_name: str, embedded: list[str]) -> bool:
     owner = {"controller": "kafka", "smtp": "mailbox"}.get(port_name, port_name)
-    return owner in SERVICES or owner in embedded
+    return owner in {*SERVICES, "front"} or owner in embedded
 
 
 def _stand_in(error: Unreachable, console: Console) -> MockKafka:

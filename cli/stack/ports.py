@@ -9,13 +9,16 @@ import psutil
 from cli.problem import Problem
 
 HOST = "127.0.0.1"
-SERVICES = ("identity", "entities", "billing", "notifications", "portal")
+SERVICES = ("identity", "entities", "journeys", "processes", "billing", "notifications", "portal")
 DEFAULTS = {
     "identity": 8400,
     "entities": 8401,
     "billing": 8402,
     "notifications": 8403,
     "portal": 8404,
+    "journeys": 8405,
+    "processes": 8406,
+    "front": 8410,
     "postgres": 5433,
     "kafka": 9094,
     "controller": 9095,
@@ -23,7 +26,7 @@ DEFAULTS = {
     "smtp": 1025,
 }
 OFFSETS = {
-    **{name: DEFAULTS[name] - DEFAULTS["identity"] for name in SERVICES},
+    **{name: DEFAULTS[name] - DEFAULTS["identity"] for name in (*SERVICES, "front")},
     **{name: offset for offset, name in enumerate(("postgres", "kafka", "controller", "mailbox", "smtp"), start=20)},
 }
 

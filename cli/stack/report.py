@@ -14,8 +14,9 @@ def show_ready(record: Record, seconds: float) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column()
+    table.add_row("all APIs", f"{record.front_url}/api/docs")
     for name, url in record.services.items():
-        table.add_row(name, f"{url}/docs")
+        table.add_row(name, url)
     if record.mailbox_url:
         table.add_row("mailbox", f"{record.mailbox_url}  ({record.smtp_url})")
     table.add_row("Kafka", record.kafka_servers)

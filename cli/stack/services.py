@@ -20,13 +20,16 @@ def role_url(admin_url: str, service: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{role_of(service)}:{quote(password, safe='')}@{place}"))
 
 
-def shared_environment(kafka_servers: str, smtp_url: str, ports: Mapping[str, int], secrets: Secrets) -> dict[str, str]:
+def shared_environment(
+    state: State, kafka_servers: str, smtp_url: str, ports: Mapping[str, int], secrets: Secrets
+) -> dict[str, str]:
     """Settings that all services have in common (chassis.settings)."""
     return {
         "PORTICO_KAFKA_SERVERS": kafka_servers,
         "PORTICO_SMTP_URL": smtp_url,
         "PORTICO_MASTER_KEY": secrets.master_key,
         "PORTICO_SEAL_KEY": os.environ.get("PORTICO_SEAL_KEY", ""),
+        "PORTICO_OBJECTS_URL": os.environ.get("PORTICO_OBJECTS_URL") or state.objects.absolute().as_uri(),
         "PORTICO_IDENTITY_URL": service_url("identity", ports),
         "PORTICO_DEVELOPMENT": "true",
         "PORTICO_HOST": HOST,
@@ -55,6 +58,22 @@ def programs(
         )
         for service in SERVICES
     ]
+
+
+def front(state: State, ports: Mapping[str, int]) -> Program:
+    """All services behind one address."""
+    return Program(
+        name="front",
+        command=(sys.executable, "-m", "cli.main", "front"),
+        log=state.logs / "front.log",
+        ready=functools.partial(answers_ready, ports["front"]),
+        environment={
+            **{f"PORTICO_{service.upper()}_URL": service_url(service, ports) for service in SERVICES},
+            "PORTICO_HOST": HOST,
+            "PORTICO_PORT": str(ports["front"]),
+        },
+        grace_seconds=5.0,
+    )
 
 
 def mailbox(state: State, ports: Mapping[str, int]) -> Program:

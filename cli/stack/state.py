@@ -34,7 +34,10 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Record:
-    """What runs where. `embedded` names the parts that `up` started itself; the URLs carry passwords."""
+    """What runs where. `embedded` names the parts that `up` started itself; `front_url` is the one address of all APIs.
+
+    The URLs carry passwords.
+    """
 
     pid: int
     ready: bool
@@ -44,6 +47,7 @@ class Record:
     mailbox_url: str
     services: dict[str, str]
     ports: dict[str, int]
+    front_url: str = ""
     embedded: list[str] = field(default_factory=list)
     pids: dict[str, int] = field(default_factory=dict)
 
@@ -61,6 +65,11 @@ class State:
     @property
     def mail(self) -> Path:
         return self.folder / "mail"
+
+    @property
+    def objects(self) -> Path:
+        """Where uploaded files are kept."""
+        return self.folder / "objects"
 
     @property
     def children(self) -> Path:

@@ -48,7 +48,7 @@ class NotHeard(Exception):
 
 
 class Erp:
-    """Writes to one topic, and reads another one from the moment on at which it was started."""
+    """Writes to one topic, and reads others from the moment on at which it was started."""
 
     def __init__(self, producer: Any, consumer: Any, inbox: str) -> None:
         self._producer = producer
@@ -91,14 +91,16 @@ class Erp:
 
 
 @asynccontextmanager
-async def connected(servers: str, inbox: str, outbox: str) -> AsyncIterator[Erp]:
-    """An ERP that sends to `inbox` and hears what comes on `outbox` from now on."""
+async def connected(servers: str, inbox: str, *outboxes: str) -> AsyncIterator[Erp]:
+    """An ERP that sends to `inbox` and hears what comes on `outboxes` from now on."""
     producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", enable_idempotence=True)
     consumer = AIOKafkaConsumer(bootstrap_servers=servers, group_id=None, enable_auto_commit=False)
     try:
         await producer.start()
         await consumer.start()
-        partitions = [TopicPartition(outbox, number) for number in await producer.partitions_for(outbox)]
+        partitions = [
+            TopicPartition(outbox, number) for outbox in outboxes for number in await producer.partitions_for(outbox)
+        ]
         consumer.assign(partitions)
         await consumer.seek_to_end(*partitions)
         for partition in partitions:

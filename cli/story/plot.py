@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from chassis.texts import ZONE, format_fact
 from cli.story.account import Lines
 from cli.story.erp import Heard
 from cli.story.papers import Papers, find_row, one_row_file
 from cli.story.stage import Actor, Stage, StoryFailed, expect, until
+from cli.story.utility import PORTAL, bring_in, configure, documents, text
 
-UTILITY = Path(__file__).parents[2] / "demo" / "lindenau"
-PORTAL = "customers"
 CUSTOMER = "K-1001"
 CONTRACT = "V-1001"
 MOST_CONTRACTS = 500
@@ -48,14 +44,6 @@ class Cast:
         return f"/contracts/{self.contract_id}"
 
 
-@dataclass(frozen=True)
-class Imported:
-    """The records' ids by their external ids, and where a view must be to show them."""
-
-    ids: dict[str, str]
-    position: str
-
-
 async def play(stage: Stage) -> None:
     """Plays the whole story; raises StoryFailed at the first step that does not go as it must."""
     cast = await prepare(stage)
@@ -75,11 +63,9 @@ async def prepare(stage: Stage) -> Cast:
     stage.account.chapter("Stadtwerke Lindenau configures its portal and imports its customers")
     operator = await stage.actor("operator", "operator")
     staff = await stage.actor("staff", "staff")
-    document = yaml.safe_load((UTILITY / "portal.yaml").read_text(encoding="utf-8"))
-    configured = await stage.ask(operator, "PUT", "portal", f"/portals/{PORTAL}", body=document)
-    contacts = (UTILITY / "contacts.csv").read_text(encoding="utf-8")
-    imported = await _import(stage, operator, "contact", contacts)
-    contracts = (UTILITY / "contracts.csv").read_text(encoding="utf-8")
+    rules = await configure(stage, operator)
+    contacts, contracts = text("contacts.csv"), text("contracts.csv")
+    imported = await bring_in(stage, operator, "contact", contacts)
     number, contract_id = await _untouched_contract(stage, operator, staff, contracts)
     row = find_row(contacts, "customer_number", CUSTOMER)
     name, contact_id = f"{row['first_name']} {row['last_name']}", imported.ids[CUSTOMER]
@@ -89,7 +75,6 @@ async def prepare(stage: Stage) -> Cast:
     stage.account.checked(f"{name} is signed in; it is about her contract {number}")
     mails = frozenset(mail["id"] for mail in await stage.mails_to(row["email"]))
     papers = Papers.of(number, datetime.now(ZONE).date())
-    rules = configured.headers["Portico-Position"]
     return Cast(customer, staff, contact_id, row["email"], contract_id, rules, papers, mails)
 
 
@@ -184,7 +169,7 @@ async def utility_allows_more(stage: Stage, cast: Cast, amount_cents: int) -> No
     """A second change on the same day is too early; the utility lifts that rule, and it holds at once."""
     stage.account.chapter("A second change comes too early, until the utility lifts the rule")
     await _refused(stage, cast, amount_cents, "changed_too_recently")
-    rules = yaml.safe_load((UTILITY / "portal.yaml").read_text(encoding="utf-8"))["instalments"]
+    rules = next(each.content["instalments"] for each in documents() if each.name == f"portal {PORTAL}")
     answer = await stage.ask(
         cast.staff, "PUT", "portal", f"/portals/{PORTAL}/instalments", body={**rules, "once_per_days": None}
     )
@@ -217,24 +202,9 @@ async def every_mail_came_once(stage: Stage, cast: Cast) -> None:
     stage.account.checked("Four events, four mails: each was sent once")
 
 
-async def _import(stage: Stage, actor: Actor, entity: str, file: str) -> Imported:
-    counts = ("created", "updated", "unchanged", "refused")
-    answer = await stage.ask(
-        actor,
-        "POST",
-        "entities",
-        f"/imports/{entity}",
-        body=file,
-        shown=lambda report: [("rows", ", ".join(f"{report[count]} {count}" for count in counts))],
-    )
-    report = answer.json()
-    expect(f"refused rows in the import of {entity}", report["refused"], 0)
-    return Imported({row["external_id"]: row["id"] for row in report["rows"]}, ", ".join(report["positions"]))
-
-
 async def _untouched_contract(stage: Stage, operator: Actor, staff: Actor, contracts: str) -> tuple[str, str]:
     """Number and id of a contract without a plan: V-1001 the first time, then V-1001-2 and so on."""
-    imported = await _import(stage, operator, "contract", contracts)
+    imported = await bring_in(stage, operator, "contract", contracts)
     number = CONTRACT
     for count in range(2, MOST_CONTRACTS):
         page = await stage.read(staff, "portal", f"/contracts/{imported.ids[number]}", imported.position)
@@ -242,7 +212,7 @@ async def _untouched_contract(stage: Stage, operator: Actor, staff: Actor, contr
             return number, imported.ids[number]
         number = f"{CONTRACT}-{count}"
         row = find_row(contracts, "number", CONTRACT) | {"number": number}
-        imported = await _import(stage, operator, "contract", one_row_file(row))
+        imported = await bring_in(stage, operator, "contract", one_row_file(row))
     raise StoryFailed("a contract without a plan", f"{MOST_CONTRACTS} that have one; begin anew: portico up --fresh")
 
 

@@ -1,10 +1,11 @@
-"""Where the story plays: the running services, those who act, and how a step is done, shown and verified."""
+"""Where the stories play: the running services, those who act, and how a step is done, shown and verified."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,7 +21,8 @@ WAIT_SECONDS = 20.0
 POLL_SECONDS = 0.1
 TIMEOUT_SECONDS = 15.0
 ERP_IN = "erp.in"
-BILLING = "billing"
+SPEAKING = ("identity", "journeys", "processes", "billing")
+"""Services whose events are told."""
 
 
 class StoryFailed(Exception):
@@ -34,7 +36,10 @@ class StoryFailed(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Addresses of a running Portico. Without a mailbox the delivery log alone shows the mails."""
+    """Addresses of a running Portico: every service below the one address, where there is one.
+
+    Without a mailbox the delivery log alone shows the mails.
+    """
 
     services: Mapping[str, str]
     kafka_servers: str
@@ -44,7 +49,9 @@ class Place:
     @classmethod
     def of(cls, record: Record) -> Place:
         prefix = os.environ.get("PORTICO_TOPIC_PREFIX") or "portico"
-        return cls(record.services, record.kafka_servers, prefix, record.mailbox_url)
+        services = {name: f"{record.front_url}/api/{name}" if record.front_url else record.services[name]
+                    for name in record.services}  # fmt: skip
+        return cls(services, record.kafka_servers, prefix, record.mailbox_url)
 
 
 @dataclass(frozen=True)
@@ -82,16 +89,22 @@ class Stage:
         body: Any = None,
         shown: Callable[[Any], Lines] = lambda _: (),
         position: str | None = None,
+        told: Any = None,
+        **content: Any,
     ) -> httpx.Response:
-        """Sends a request of an actor and tells about it; text bodies are CSV."""
+        """Sends a request of an actor and tells about it; text bodies are CSV, `told` is told instead of the body."""
         url = f"{self.place.services[service]}{path}"
-        content = {"content": body.encode()} if isinstance(body, str) else {"json": body} if body is not None else {}
+        content |= {"content": body.encode()} if isinstance(body, str) else {"json": body} if body is not None else {}
         kind = {"Content-Type": "text/csv"} if isinstance(body, str) else {}
         answer = await self._send(method, url, headers=_headers(actor, position) | kind, **content)
         expect_status(f"{method} {path} by {actor.name}", answer, status)
-        told = f"{len(body.splitlines()) - 1} rows of CSV" if isinstance(body, str) else body
+        if told is None:
+            told = f"{len(body.splitlines()) - 1} rows of CSV" if isinstance(body, str) else body
         reached = answer.headers.get("Portico-Position")
-        lines = [*shown(answer.json()), *([("Portico-Position", reached)] if reached else [])]
+        lines = [
+            *(shown(answer.json()) if answer.content else ()),
+            *([("Portico-Position", reached)] if reached else []),
+        ]
         self.account.request(actor.name, f"{method} {url}", told, answer.status_code, lines)
         return answer
 
@@ -126,6 +139,19 @@ class Stage:
         mails: list[dict[str, Any]] = expect_status("the mailbox", answer, 200).json()
         return mails
 
+    async def mail_with(self, address: str, pattern: str, seen: Collection[str] = ()) -> tuple[str, re.Match[str]]:
+        """Waits for a mail that is not among those seen and whose text has the pattern; tells it, returns its id."""
+
+        async def arrived() -> tuple[dict[str, Any], re.Match[str]] | None:
+            for mail in await self.mails_to(address):
+                if mail["id"] not in seen and (found := re.search(pattern, mail["text"])):
+                    return mail, found
+            return None
+
+        mail, found = await until(f"a mail to {address} with {pattern}", arrived)
+        self.account.mail(address, mail["subject"], mail["link"])
+        return mail["id"], found
+
     async def _send(self, method: str, url: str, **content: Any) -> httpx.Response:
         try:
             return await self._http.request(method, url, **content)
@@ -136,10 +162,10 @@ class Stage:
 @asynccontextmanager
 async def set_up(place: Place, account: Account) -> AsyncIterator[Stage]:
     """The stage with its connections, for the length of a block."""
-    inbox, outbox = (f"{place.topic_prefix}.{name}" for name in (ERP_IN, BILLING))
+    inbox, *outboxes = (f"{place.topic_prefix}.{name}" for name in (ERP_IN, *SPEAKING))
     async with (
         httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as http,
-        connected(place.kafka_servers, inbox, outbox) as erp,
+        connected(place.kafka_servers, inbox, *outboxes) as erp,
     ):
         yield Stage(place, account, http, erp)
 

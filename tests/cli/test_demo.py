@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,6 +86,17 @@ def test_a_step_that_fails_is_said_in_red_and_ends_with_1(
     assert "Expected the amount in force: 9500" in shown
     assert "but got 8500" in shown
     assert "What to try next" not in shown
+
+
+def test_it_leaves_signals_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def perform(*_: object) -> None:
+        assert signal.getsignal(signal.SIGTERM) is not before
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(demo, "_running", stack)
+    monkeypatch.setattr(demo, "_perform", perform)
+    demo.demo(keep=False, count=0)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_broker_that_does_not_answer_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:

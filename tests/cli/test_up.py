@@ -103,8 +103,15 @@ def test_a_start_is_small_and_has_the_data_of_the_one_before(warm: tuple[State, 
 
 def test_every_service_answers_ready_and_docs(warm: tuple[State, Record, Start]) -> None:
     assert set(warm[1].services) == set(SERVICES)
-    for url in (*warm[1].services.values(), warm[1].mailbox_url):
+    for url in (*warm[1].services.values(), warm[1].mailbox_url, warm[1].front_url):
         assert httpx.get(f"{url}/health/ready", timeout=5).status_code == 200
+
+
+def test_one_address_leads_to_every_service(warm: tuple[State, Record, Start]) -> None:
+    api = shell(warm[0], 'echo "$PORTICO_API_URL"').strip()
+    for service in SERVICES:
+        assert httpx.get(f"{api}/{service}/health/ready", timeout=5).status_code == 200
+    assert "/api/billing/contracts/{contract_id}/instalment-changes" in httpx.get(f"{api}/openapi.json").json()["paths"]
 
 
 def test_env_makes_psql_and_curl_work_at_once(warm: tuple[State, Record, Start]) -> None:

@@ -26,14 +26,16 @@ OF_ONE_MACHINE_ONLY = {"listen_addresses", "unix_socket_directories"}
 def programs() -> dict[str, Program]:
     """What `portico up` starts for each service."""
     secrets = Secrets(postgres="p", master_key=MASTER_KEY, services=dict.fromkeys(SERVICES, "p"))
-    shared = services.shared_environment("127.0.0.1:9094", "smtp://127.0.0.1:1025", DEFAULTS, secrets)
+    shared = services.shared_environment(
+        State(Path("unused")), "127.0.0.1:9094", "smtp://127.0.0.1:1025", DEFAULTS, secrets
+    )
     admin_url = "postgresql://portico:p@127.0.0.1:5433/portico"
     return {one.name: one for one in services.programs(State(Path("unused")), secrets, admin_url, shared, DEFAULTS)}
 
 
 def test_the_same_parts_run() -> None:
     assert set(programs()) == set(SERVICES)
-    assert set(PARTS) == {*programs(), *OTHERS, "migrate"}
+    assert set(PARTS) == {*programs(), *OTHERS, "migrate", "front"}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -47,6 +49,23 @@ def test_a_service_runs_the_same_command_with_the_same_settings(service: str) ->
     assert set(environment(service)) == set(program.environment)
     same = {"PORTICO_PORT", "PORTICO_DEVELOPMENT"}
     assert {environment(service)[name] for name in same} == {program.environment[name] for name in same}
+
+
+def test_the_one_address_leads_to_every_service() -> None:
+    program = services.front(State(Path("unused")), DEFAULTS)
+    given = environment("front")
+    assert tuple(PARTS["front"]["command"]) == program.command[3:]
+    assert set(given) == set(program.environment)
+    assert given["PORTICO_PORT"] == program.environment["PORTICO_PORT"]
+    for service in SERVICES:
+        assert given[f"PORTICO_{service.upper()}_URL"] == f"http://{service}:{DEFAULTS[service]}"
+
+
+def test_uploaded_files_are_kept() -> None:
+    place = urlsplit(environment("journeys")["PORTICO_OBJECTS_URL"])
+    assert place.scheme == "file"
+    assert f"objects:{place.path}" in PARTS["journeys"]["volumes"]
+    assert f"install -d -o portico -m 700 {place.path}" in (ROOT / "deploy/Dockerfile").read_text()
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -87,7 +106,7 @@ def test_parts_listen_on_the_same_ports_and_only_for_this_machine() -> None:
     assert {address for ports in published.values() for address, _, _ in ports} == {"127.0.0.1"}
     numbers = {name: {int(outer) for _, outer, _ in ports} for name, ports in published.items() if ports}
     assert numbers == {
-        **{name: {DEFAULTS[name]} for name in (*SERVICES, "postgres", "kafka")},
+        **{name: {DEFAULTS[name]} for name in (*SERVICES, "front", "postgres", "kafka")},
         "mailbox": {DEFAULTS["mailbox"], DEFAULTS["smtp"]},
     }
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,53 +16,15 @@ from chassis.testing import eventually
 from cli.stack.background import started
 from cli.stack.state import State
 from cli.story import erp
-from cli.story.account import Lines
-from cli.story.erp import Heard, Sent
 from cli.story.papers import AMOUNT_CENTS, Papers
-from cli.story.plot import UTILITY, play
+from cli.story.plot import play
 from cli.story.stage import Place, Stage, set_up
+from cli.story.utility import FOLDER
 from contracts.erp import BillingEvent, InstalmentPlan
 from services.portal.pages.views import INSTALMENTS
 from tests.conftest import temporary_state
 from tests.spans import Collected, collector
-
-
-@dataclass
-class Recorded:
-    """What was told, in order."""
-
-    chapters: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    answers: list[tuple[str, int, dict[str, str]]] = field(default_factory=list)
-    messages: list[Sent] = field(default_factory=list)
-    events: list[Heard] = field(default_factory=list)
-    pages: list[dict[str, str]] = field(default_factory=list)
-    subjects: list[str] = field(default_factory=list)
-    checks: list[str] = field(default_factory=list)
-
-    def chapter(self, title: str) -> None:
-        self.chapters.append(title)
-
-    def remark(self, text: str) -> None:
-        self.remarks.append(text)
-
-    def request(self, who: str, line: str, body: Any, status: int, answer: Lines) -> None:
-        self.answers.append((who, status, dict(answer)))
-
-    def sent(self, who: str, message: Sent) -> None:
-        self.messages.append(message)
-
-    def event(self, heard: Heard) -> None:
-        self.events.append(heard)
-
-    def page(self, title: str, url: str, lines: Lines) -> None:
-        self.pages.append(dict(lines))
-
-    def mail(self, to: str, subject: str, link: str) -> None:
-        self.subjects.append(subject)
-
-    def checked(self, what: str) -> None:
-        self.checks.append(what)
+from tests.story.recorded import Recorded
 
 
 @pytest.fixture(scope="module")
@@ -156,4 +116,4 @@ def test_on_every_day_a_change_is_possible_and_the_papers_fit_the_contract(today
 
 
 def test_the_utility_of_the_demo_is_there() -> None:
-    assert {"contacts.csv", "contracts.csv", "portal.yaml"} <= {path.name for path in UTILITY.iterdir()}
+    assert {"contacts.csv", "contracts.csv", "portal.yaml"} <= {path.name for path in FOLDER.iterdir()}
