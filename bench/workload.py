@@ -79,7 +79,13 @@ def contract(contact_id: str) -> EntityCreated:
         id=SPREAD_ID,
         external_id=SPREAD_NUMBER,
         person=None,
-        attributes={"number": SPREAD_NUMBER, "division": "electricity", "product": "Natur", "status": "active"},
+        attributes={
+            "number": SPREAD_NUMBER,
+            "division": "electricity",
+            "product": "Natur",
+            "status": "active",
+            "starts_on": "2024-01-01",
+        },
         personal={},
         relations={"holder": (contact_id,)},
     )

@@ -73,7 +73,7 @@ class Service:
         self.http.router.lifespan_context = self._lifespan
         self.timers = Timers(self.pool, self.streams)
         self.timers.after_commit = self.relay.wake
-        self._background: list[tuple[str, Work]] = []
+        self._background: list[tuple[str, Work, bool]] = []
         self._publishes = False
 
     def view(self, view: View[D]) -> ViewReader[D]:
@@ -110,9 +110,9 @@ class Service:
         self._publishes = True
         return self.topics
 
-    def background(self, name: str, work: Work) -> None:
-        """Runs beside the service until it stops; started again when it fails, a little later each time."""
-        self._background.append((name, work))
+    def background(self, name: str, work: Work, *, once: bool = False) -> None:
+        """Runs beside the service until it stops, or until it is `once` done; started again when it fails."""
+        self._background.append((name, work, once))
 
     def freshness(self, *views: View[Any]) -> Callable[..., Awaitable[None]]:
         """A dependency that lets a reader see his own write: waits, bounded, for the positions that he names."""
@@ -183,11 +183,11 @@ class Service:
             if self._publishes:
                 await stack.enter_async_context(self.topics.open())
             works = [
-                *(("relay", self.relay.run), ("rebuilds", self.rebuilds.run)),
-                *((consumer.source.name, consumer.run) for consumer in self.consumers),
+                *(("relay", self.relay.run, False), ("rebuilds", self.rebuilds.run, False)),
+                *((consumer.source.name, consumer.run, False) for consumer in self.consumers),
                 *self._background,
             ]
-            tasks = [asyncio.create_task(restarted(name, work), name=name) for name, work in works]
+            tasks = [asyncio.create_task(restarted(name, work, once=once), name=name) for name, work, once in works]
             try:
                 yield
             finally:

@@ -15,14 +15,16 @@ STOP_SECONDS = 2.0
 BACKGROUND_SECONDS = (0.5, 30.0)
 
 
-async def restarted(name: str, work: Work) -> None:
-    """Runs work for ever; what it cannot mend itself is logged, and it begins anew."""
+async def restarted(name: str, work: Work, *, once: bool = False) -> None:
+    """Runs work for ever, or until it is `once` done; what it cannot mend itself is logged, and it begins anew."""
     low, high = BACKGROUND_SECONDS
     backoff = low
     while True:
         started = asyncio.get_running_loop().time()
         try:
             await work()
+            if once:
+                return
         except Exception:
             log.exception("work failed", work=name, retry_seconds=backoff)
         backoff = low if asyncio.get_running_loop().time() - started > high else min(backoff * 2, high)

@@ -65,6 +65,7 @@ class SchemaPublished(Event, service="entities"):
     entity: str
     schema_version: int
     definition: dict[str, Json] = Field(description="The whole document as it was written")
+    packaged: bool = Field(default=False, description="It came with Portico; nobody has published one of his own yet")
 
 
 class MappingApplied(Event, service="entities"):

@@ -1,13 +1,14 @@
 """The rows of the table, in its order."""
 
 from bench.harness import Row
-from bench.rows import command, erp, growth, limits, requests, topics, whole
+from bench.rows import command, erp, growth, limits, portal, requests, topics, whole
 
 ROWS: tuple[Row, ...] = (
     *limits.ROWS,
     *command.ROWS,
     *topics.ROWS,
     *requests.ROWS,
+    *portal.ROWS,
     *erp.ROWS,
     *whole.ROWS,
     *growth.ROWS,

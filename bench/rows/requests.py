@@ -39,7 +39,8 @@ BUILT_SECONDS = 600.0
 VISIBLE = "SELECT key, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 FROM {} WHERE key = ANY(%s)"
 
 
-def _load(scene: Scene, port: int, headers: Mapping[str, str], **changes: object) -> Load:
+def load(scene: Scene, port: int, headers: Mapping[str, str], **changes: object) -> Load:
+    """Changes of instalments, as many as are answered; `changes` are fields of a Load that differ."""
     values: dict[str, object] = {
         "port": port,
         "method": "POST",
@@ -80,7 +81,7 @@ async def with_contracts(site: Site, contracts: int) -> None:
     await configured(site)
     fill(
         site.urls["entities"],
-        Filling("contract", contract(CUSTOMER.contact_id or ""), contracts, ids=_ids(0, contracts)),
+        Filling("contract", contract(CUSTOMER.contact_id or ""), contracts, ids=contract_ids(0, contracts)),
     )
     await published(site.settings("entities"), "entities")
 
@@ -88,7 +89,7 @@ async def with_contracts(site: Site, contracts: int) -> None:
 async def with_plans(site: Site, contracts: int) -> None:
     """The same, and a plan for each in the log of billing and on its topic."""
     await with_contracts(site, contracts)
-    fill(site.urls["billing"], Filling(KIND, plan(CUSTOMER.contact_id), contracts, ids=_ids(0, contracts)))
+    fill(site.urls["billing"], Filling(KIND, plan(CUSTOMER.contact_id), contracts, ids=contract_ids(0, contracts)))
     await published(site.settings("billing"))
 
 
@@ -101,7 +102,7 @@ async def built(site: Site, name: str, table: str, documents: int) -> None:
     await eventually(there, BUILT_SECONDS)
 
 
-def _ids(start: int, number: int) -> list[str]:
+def contract_ids(start: int, number: int) -> list[str]:
     """Of contracts, made of their numbers as the import makes them."""
     return [record_id("contract", number_of(n)) for n in range(start, start + number)]
 
@@ -120,15 +121,15 @@ async def _command(scene: Scene) -> AsyncIterator[Sequence[Contender]]:
         ours = stack.enter_context(service(small, "billing", scene.folder, (sys.executable, "-m", "bench.service")))
         billing = stack.enter_context(service(site, "billing", scene.folder))
         await built(site, "billing", BILLING_CONTRACTS.table, a_round * sizes.rounds)
-        small_ids, turns = _ids(0, sizes.streams), count()
+        small_ids, turns = contract_ids(0, sizes.streams), count()
 
         async def changes() -> Sequence[float]:
-            ids = _ids(next(turns) * a_round, a_round)
-            return ((await send(_load(scene, billing, headers, ids=ids, repeat_ids=False))).per_second,)
+            ids = contract_ids(next(turns) * a_round, a_round)
+            return ((await send(load(scene, billing, headers, ids=ids, repeat_ids=False))).per_second,)
 
         yield (
-            Contender("Portico, the smallest command", _rate(_load(scene, ours, headers, ids=small_ids))),
-            Contender(ECHO, _rate(_load(scene, echo, {}, ids=small_ids)), 0.5),
+            Contender("Portico, the smallest command", _rate(load(scene, ours, headers, ids=small_ids))),
+            Contender(ECHO, _rate(load(scene, echo, {}, ids=small_ids)), 0.5),
             Contender("Portico, a change of an instalment beside the echo", changes, beside=ECHO),
         )
 
@@ -145,11 +146,11 @@ async def _read(scene: Scene) -> AsyncIterator[Sequence[Contender]]:
         constant = stack.enter_context(bare_fastapi(scene.folder))
         await built(site, "portal", PORTAL_CONTRACTS.table, contracts)
         await built(site, "portal", INSTALMENTS.table, contracts)
-        get: dict[str, object] = {"method": "GET", "expected": 200, "body": "", "ids": _ids(0, contracts)}
-        page = _load(scene, portal, issuer.headers(CUSTOMER), **get, path="/contracts/{id}")
+        get: dict[str, object] = {"method": "GET", "expected": 200, "body": "", "ids": contract_ids(0, contracts)}
+        page = load(scene, portal, issuer.headers(CUSTOMER), **get, path="/contracts/{id}")
         yield (
             Contender("Portico, a contract's page", _rate(page)),
-            Contender("bare FastAPI, a constant", _rate(_load(scene, constant, {}, **get, path="/constant")), 0.7),
+            Contender("bare FastAPI, a constant", _rate(load(scene, constant, {}, **get, path="/constant")), 0.7),
         )
 
 
@@ -179,8 +180,8 @@ async def _latency(scene: Scene) -> AsyncIterator[Sequence[Contender]]:
             headers = issuer.headers(CUSTOMER)
             for first, number in ((start, warm_up), (start + warm_up, a_round)):
                 seconds = number / sizes.rate
-                load = _load(scene, billing, headers, **paced, ids=_ids(first, number), seconds=seconds)
-                report = await send(load)
+                changes = load(scene, billing, headers, **paced, ids=contract_ids(first, number), seconds=seconds)
+                report = await send(changes)
             visible = await _visible(site, report)
             answered = [latency for _, _, latency in report.timed]
             return [percentile(s, p) * 1_000 for s in (visible, answered) for p in (50, 99)]

@@ -91,11 +91,16 @@ async def erp_sends_plan_and_bills(stage: Stage, cast: Cast) -> Heard:
     page = await _page(stage, cast, "Her contract", plan, late)
     expect("the plan's amount on the page", page["instalments"]["plan"]["amount_cents"], papers.plan()["amount_cents"])
     expect("the overdue sum on the page", page["balance"]["overdue_cents"], dunning["amount_cents"])
-    bills = await stage.read(cast.customer, "portal", f"{cast.page}/billing-events?limit=5", late.id)
-    marked = [(bill["external_id"], bill["overdue"]) for bill in bills["items"]]
-    expect("the first billing event", marked[0], (dunning["external_id"], True))
-    expect("the number of billing events", len(marked), len(papers.billing_events()))
-    shown = [(bill["due_on"], _bill(bill)) for bill in bills["items"]]
+
+    async def all_bills() -> list[dict[str, Any]] | None:
+        found = await stage.read(cast.customer, "portal", f"{cast.page}/billing-events?limit=5", late.id)
+        bills: list[dict[str, Any]] = found["items"]
+        return bills if len(bills) == len(papers.billing_events()) else None
+
+    bills = await until("all billing events on the page", all_bills)
+    first = bills[0]["external_id"], bills[0]["overdue"]
+    expect("the first billing event", first, (dunning["external_id"], True))
+    shown = [(bill["due_on"], _bill(bill)) for bill in bills]
     stage.account.page("Her billing events", f"{cast.page}/billing-events", shown)
     stage.account.checked("The page shows the plan and all billing events, the overdue one first")
     return late

@@ -15,6 +15,7 @@ from chassis.views import ViewReader
 from services.entities.access import Access
 from services.entities.current import Schemas
 from services.entities.definitions import api as definitions_api
+from services.entities.definitions.decider import SCHEMA, PublishPackaged
 from services.entities.definitions.views import ENTITIES
 from services.entities.imports import api as imports_api
 from services.entities.imports.reading import MAXIMUM_BYTES
@@ -46,6 +47,12 @@ def create(settings: Settings, *, keys: Keys | None = None, clock: Clock = utc_n
     importer = Importer(
         service.streams, Reports(service.pool), partial(write_rows, service.pool, service.streams), TEXTS
     )
+
+    async def publish_packaged() -> None:
+        for entity, packaged in PACKAGED.items():
+            await service.streams.execute(SCHEMA, entity, PublishPackaged(packaged.schema, packaged.document))
+
+    service.background("packaged schemas", publish_packaged, once=True)
 
     async def access_of(principal: Principal, schema: Schema) -> Access | None:
         owner = records_api.owner_of(principal)

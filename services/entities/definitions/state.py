@@ -11,7 +11,7 @@ from services.entities.schema import Schema
 
 @dataclass(frozen=True, slots=True)
 class Packaged:
-    """Nobody has published a schema: the one that comes with Portico counts, where there is one."""
+    """Nothing is published yet: the schema that comes with Portico counts, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class Published:
 
     version: int
     schema: Schema
+    packaged: bool = False
+    """It came with Portico: a newer Portico may bring a newer one."""
 
 
 State = Packaged | Published
@@ -27,5 +29,5 @@ State = Packaged | Published
 
 def evolve(state: State, event: Event) -> State:
     if isinstance(event, SchemaPublished):
-        return Published(event.schema_version, Schema.model_validate(event.definition))
+        return Published(event.schema_version, Schema.model_validate(event.definition), event.packaged)
     return state

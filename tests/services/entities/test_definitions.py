@@ -8,7 +8,7 @@ import pytest
 from chassis.documents import InvalidDocument, read_document
 from contracts.entities import SchemaPublished
 from services.entities.definitions.changes import breaking_changes
-from services.entities.definitions.decider import SCHEMA, PublishSchema
+from services.entities.definitions.decider import SCHEMA, PublishPackaged, PublishSchema
 from services.entities.schema import Schema, flaws
 from tests.support import given
 
@@ -41,8 +41,8 @@ def publish(document: dict[str, Any], *broken: Any, packaged: Schema | None = No
     return PublishSchema(Schema.model_validate(document), document, packaged, frozenset(broken))
 
 
-def published(version: int, document: dict[str, Any]) -> SchemaPublished:
-    return SchemaPublished(entity="lamp", schema_version=version, definition=document)
+def published(version: int, document: dict[str, Any], *, packaged: bool = False) -> SchemaPublished:
+    return SchemaPublished(entity="lamp", schema_version=version, definition=document, packaged=packaged)
 
 
 def test_the_first_one_and_the_same_again() -> None:
@@ -51,6 +51,17 @@ def test_the_first_one_and_the_same_again() -> None:
     given(SCHEMA, published(1, LAMP)).when(publish(LAMP)).then()
     more = lamp("attributes", "colour", to={"type": "text"})
     given(SCHEMA, published(1, LAMP)).when(publish(more)).then(published(2, more))
+
+
+def test_what_comes_with_portico_is_said_until_somebody_makes_his_own() -> None:
+    newer = lamp("attributes", "colour", to={"type": "text"})
+    ours, newer_ours = (PublishPackaged(Schema.model_validate(each), each) for each in (LAMP, newer))
+    first = published(1, LAMP, packaged=True)
+    given(SCHEMA).when(ours).then(first)
+    given(SCHEMA, first).when(ours).then()
+    given(SCHEMA, first).when(newer_ours).then(published(2, newer, packaged=True))
+    given(SCHEMA, first).when(publish(LAMP)).then(published(2, LAMP))
+    given(SCHEMA, first, published(2, LAMP)).when(newer_ours).then()
 
 
 @pytest.mark.parametrize(

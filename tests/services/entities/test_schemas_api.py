@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from chassis.auth import Principal
-from chassis.testing import RunningService
+from chassis.testing import RunningService, eventually
 from tests.services.entities.conftest import headers_of
 
 STAFF = headers_of(Principal("staff", "staff/7"))
@@ -30,17 +30,21 @@ async def put(
 
 
 async def test_a_schema_that_comes_with_portico_is_a_document_too(entities: RunningService) -> None:
+    async def published_at_start() -> bool:
+        return len(await entities.service.streams.history("schema/contract")) == 1
+
+    await eventually(published_at_start)
     answer = await entities.client.get("/schemas/contract", headers=STAFF)
-    assert answer.headers["ETag"] == '"0"'
+    assert answer.headers["ETag"] == '"1"'
     document = answer.json()
     assert document["groups"]["cancellation"]["attributes"] == ["cancel_reason", "ends_on"]
-    published = await put(entities, document, "contract", **{"If-Match": '"0"'})
-    assert (published.status_code, published.headers["ETag"]) == (200, '"1"')
+    published = await put(entities, document, "contract", **{"If-Match": '"1"'})
+    assert (published.status_code, published.headers["ETag"]) == (200, '"2"')
     again = await put(entities, document, "contract")
-    assert (again.status_code, again.json()) == (200, {"entity": "contract", "schema_version": 1})
-    assert len(await entities.service.streams.history("schema/contract")) == 1
+    assert (again.status_code, again.json()) == (200, {"entity": "contract", "schema_version": 2})
+    assert len(await entities.service.streams.history("schema/contract")) == 2
     assert (await entities.client.get("/schemas/contract", headers=STAFF)).json() == document
-    assert (await put(entities, document, "contract", **{"If-Match": '"0"'})).status_code == 412
+    assert (await put(entities, document, "contract", **{"If-Match": '"1"'})).status_code == 412
 
 
 async def test_a_published_schema_counts_at_once(entities: RunningService) -> None:
