@@ -12,12 +12,11 @@ from typing import Any
 
 import httpx
 import psycopg
-import yaml
 
 from bench.harness import Contender, Figure, Row, percentile
 from bench.load import send
 from bench.processes import authority, service
-from bench.rows.requests import CUSTOMER, LINDENAU, VISIBLE, built, contract_ids, load, with_contracts, with_plans
+from bench.rows.requests import CUSTOMER, VISIBLE, built, contract_ids, lindenau, load, with_contracts, with_plans
 from bench.scene import Scene, Site
 from chassis.auth import Principal
 from chassis.testing import eventually
@@ -28,6 +27,7 @@ from services.portal.requests.views import REQUESTS
 
 PAGES_A_SECOND = 100
 CUSTOMERS = 10_000
+JOURNEY = "cancellation"
 SUBMISSIONS_A_SECOND = 5
 SUBMISSIONS = 25
 STAFF = Principal("staff", "staff/bench")
@@ -92,15 +92,14 @@ async def _tracks_commits(site: Site) -> bool:
 
 
 async def _publish(client: httpx.AsyncClient, staff: dict[str, str]) -> None:
-    document = yaml.safe_load((LINDENAU / "journeys" / "cancellation.yaml").read_text(encoding="utf-8"))
-    (await client.put(f"/journeys/{document['journey']}", json=document, headers=staff)).raise_for_status()
+    (await client.put(f"/journeys/{JOURNEY}", json=lindenau("journey")[JOURNEY], headers=staff)).raise_for_status()
 
 
 async def _begin(client: httpx.AsyncClient, customer: dict[str, str], tickets: Tickets, contract_id: str) -> str:
     """A submission with all its answers, ready to be sent; journeys may have to hear of the contract first."""
     record = RecordRef(entity="contract", id=contract_id)
     ticket = tickets.issue(
-        Ticket(CUSTOMER.subject, CUSTOMER.portal_id or "", "cancellation", CUSTOMER.contact_id, "cancel", record)
+        Ticket(CUSTOMER.subject, CUSTOMER.portal_id or "", JOURNEY, CUSTOMER.contact_id, "cancel", record)
     )
 
     async def begun() -> str:

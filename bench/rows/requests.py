@@ -6,10 +6,9 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from itertools import count
-from pathlib import Path
+from typing import Any
 
 import psycopg
-import yaml
 
 from bench.harness import Contender, Figure, Measure, Row, percentile
 from bench.load import Load, Report, send
@@ -19,6 +18,7 @@ from bench.scene import Scene, Site
 from bench.workload import KIND, Filling, contract, fill, id_of, number_of, plan
 from chassis.auth import Principal
 from chassis.testing import eventually
+from cli.story.utility import documents
 from contracts.entities import SchemaPublished
 from contracts.ids import record_id
 from services.billing.contracts.views import CONTRACTS as BILLING_CONTRACTS
@@ -26,7 +26,6 @@ from services.portal.configuration.document import PortalDocument
 from services.portal.pages.views import CONTRACTS as PORTAL_CONTRACTS
 from services.portal.pages.views import INSTALMENTS
 
-LINDENAU = Path(__file__).parents[2] / "demo" / "lindenau"
 CONNECTIONS = 64
 CUSTOMER = Principal("customer", "user/bench", contact_id=id_of(0), portal_id="customers")
 BODY = '{"amount_cents": 9600, "currency": "EUR"}'
@@ -63,15 +62,18 @@ def _rate(load: Load) -> Measure:
     return once
 
 
+def lindenau(kind: str) -> dict[str, dict[str, Any]]:
+    """The demo utility's documents of a kind, by their ids."""
+    return {document.id: document.content for document in documents() if document.kind.name == kind}
+
+
 async def configured(site: Site) -> None:
     """The portal and the schemas of the demo utility, in the logs of their owners and on their topics."""
-    portal = yaml.safe_load((LINDENAU / "portal.yaml").read_text(encoding="utf-8"))
-    del portal["design"]["logo"]
-    event = PortalDocument.model_validate(portal).event()
-    fill(site.urls["portal"], Filling("portal", event, 1, ids=[event.portal_id]))
+    for id_, document in lindenau("portal").items():
+        event = PortalDocument.model_validate(document).event()
+        fill(site.urls["portal"], Filling("portal", event, 1, ids=[id_]))
     await published(site.settings("portal"), "portal")
-    for entity in ("contact", "contract"):
-        definition = yaml.safe_load((LINDENAU / "entities" / f"{entity}.yaml").read_text(encoding="utf-8"))
+    for entity, definition in lindenau("entity").items():
         schema = SchemaPublished(entity=entity, schema_version=1, definition=definition)
         fill(site.urls["entities"], Filling("schema", schema, 1, ids=[entity]))
 
