@@ -91,8 +91,11 @@ class EventLog(Protocol):
     async def append_all(self, appends: Sequence[Append], connection: Connection | None = None) -> list[Result]:
         """Stores what is accepted, each stream at most once, in one transaction: the given one, or one of its own."""
 
-    async def load(self, streams: Sequence[str]) -> dict[str, list[Record]]:
-        """All events of these streams in the order of their versions; a stream without events is left out."""
+    async def load(self, streams: Sequence[str], connection: Connection | None = None) -> dict[str, list[Record]]:
+        """All events of these streams in the order of their versions; a stream without events is left out.
+
+        With a connection also what its transaction has appended.
+        """
 
     async def command(self, key: str) -> Repeated | None:
         """What the command with this key had appended."""
@@ -155,7 +158,7 @@ class MemoryLog:
     async def append_all(self, appends: Sequence[Append], connection: Connection | None = None) -> list[Result]:
         return [await self.append(append) for append in appends]
 
-    async def load(self, streams: Sequence[str]) -> dict[str, list[Record]]:
+    async def load(self, streams: Sequence[str], connection: Connection | None = None) -> dict[str, list[Record]]:
         return {stream: list(records) for stream in streams if (records := self._streams.get(stream))}
 
     async def command(self, key: str) -> Repeated | None:

@@ -88,8 +88,10 @@ class PostgresLog:
         self._tell(results)
         return results
 
-    async def load(self, streams: Sequence[str]) -> dict[str, list[Record]]:
-        return await self._streams.load(streams)
+    async def load(self, streams: Sequence[str], connection: Connection | None = None) -> dict[str, list[Record]]:
+        if connection is None:
+            return await self._streams.load(streams)
+        return await self._select(connection, streams)
 
     async def command(self, key: str) -> Repeated | None:
         async with self._pool.connection(CONNECT_SECONDS) as connection:
@@ -182,8 +184,11 @@ class PostgresLog:
 
     async def _fetch(self, streams: list[str]) -> dict[str, list[Record]]:
         async with self._pool.connection(CONNECT_SECONDS) as connection:
-            cursor = connection.cursor(binary=True)
-            rows = await (await cursor.execute(LOAD, (arrays.texts(streams),), prepare=True)).fetchall()
+            return await self._select(connection, streams)
+
+    async def _select(self, connection: Connection, streams: Sequence[str]) -> dict[str, list[Record]]:
+        cursor = connection.cursor(binary=True)
+        rows = await (await cursor.execute(LOAD, (arrays.texts(streams),), prepare=True)).fetchall()
         found: dict[str, list[Record]] = {}
         for row in rows:
             found.setdefault(row[2], []).append(self._record(row))

@@ -107,7 +107,7 @@ class Streams:
         transaction must then be rolled back and tried again.
         """
         names = [do.stream for do in commands]
-        histories = await self.log.load(sorted(set(names)))
+        histories = await self.log.load(sorted(set(names)), connection)
         loaded: dict[str, Loaded[Any]] = {}
         new: dict[str, list[tuple[Event, Metadata]]] = {}
         results: list[Outcome | Rejected] = []

@@ -30,6 +30,8 @@ CORRELATION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 MEDIA_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded", "multipart/form-data", "text/csv"})
 IDENTITY_ENCODINGS = {b"", b"identity"}
 MAXIMUM_DEPTH = 64
+BRACKETS = re.compile(rb'[\[\]{}]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""Brackets and whole strings. It never goes back: also a string that does not end is looked at once."""
 EXTRA_HEADERS = "portico.headers"
 PROBES = ("/health", "/metrics")
 
@@ -268,7 +270,7 @@ def _checked_json(body: bytes) -> Any:
 def _depth(body: bytes) -> int:
     """The deepest nesting, found without recursion: strings are cut out, brackets counted."""
     deepest = depth = 0
-    for bracket in re.finditer(rb'[\[\]{}]|"(?:[^"\\]|\\.)*"', body):
+    for bracket in BRACKETS.finditer(body):
         match bracket.group():
             case b"[" | b"{":
                 depth += 1

@@ -9,8 +9,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis.bus import ForeignRecord
-from chassis.decider import Decider
+from chassis.decider import Decider, Do
 from chassis.log import Connection
+from chassis.reactions import Reaction
+from chassis.relay import Relay
 from chassis.restore import restore
 from chassis.service import Service
 from chassis.settings import Settings
@@ -18,9 +20,10 @@ from chassis.testing import eventually, running
 from chassis.texts import Texts
 from chassis.topics import ensure_topics
 from contracts.base import Event
+from contracts.envelope import Envelope
 from contracts.topics import TOPICS
 from tests.chassis.conftest import SHARDS
-from tests.chassis.events import COUNTER, POISON
+from tests.chassis.events import COUNTER, ECHO, POISON, Increased, echo
 from tests.chassis.test_service import create, document, settings
 
 __all__ = ["settings"]
@@ -88,6 +91,51 @@ async def test_a_topic_of_others_that_is_made_again_is_read_from_its_start(setti
         await send(settings, "erp.in", b"5")
         await eventually(lambda: _has(inbox, 5))
     assert inbox.values == [b"1", b"2", b"3", b"4", b"5"]
+
+
+def fragile(envelope: Envelope) -> list[Do[int, int]]:
+    assert isinstance(envelope.event, Increased)
+    if envelope.event.by == POISON:
+        raise ZeroDivisionError("poison")
+    return echo(envelope)
+
+
+async def test_a_reaction_whose_batch_is_taken_apart_sees_what_its_parts_have_done(settings: Settings) -> None:
+    """One stream is reacted to several times, in parts of one transaction, when something else in the batch fails."""
+    id_, poisoned = uuid.uuid4().hex, uuid.uuid4().hex
+
+    def create_writer(settings: Settings) -> Service:
+        return Service("billing", settings, Texts({}))
+
+    def create_reactor(settings: Settings) -> Service:
+        service = create_writer(settings)
+        service.react(Reaction("fragile", (Increased,), fragile))
+        return service
+
+    async with running(create_writer, settings) as writer:
+        streams, relay = writer.service.streams, writer.service.relay
+        for by in (1, 2, 3):
+            await streams.execute(COUNTER, id_, by)
+        await streams.execute(COUNTER, poisoned, POISON)
+        heads = await writer.service.log.heads()
+        await eventually(lambda: _published(relay, heads))
+    async with running(create_reactor, settings) as reactor:
+        (consumer,) = reactor.service.consumers
+
+        async def parked() -> bool:
+            return await consumer.applier.parking.count() == 1
+
+        await eventually(parked, 20)
+
+        async def echoed() -> bool:
+            return (await reactor.service.streams.load(ECHO, id_)).state == 6
+
+        await eventually(echoed)
+        await consumer.applier.drop(f"counter/{poisoned}")
+
+
+async def _published(relay: Relay, heads: dict[int, int]) -> bool:
+    return relay.published == heads
 
 
 async def _has(inbox: Inbox, count: int) -> bool:

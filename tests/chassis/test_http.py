@@ -227,6 +227,7 @@ JSON = {"Content-Type": "application/json"}
         (b"[" * 2_000 + b"]" * 2_000, JSON, 400, "invalid_json_depth"),
         (b"[" * 65 + b"]" * 65, JSON, 400, "invalid_json_depth"),
         (b'{"a":' * 65 + b"1" + b"}" * 65, JSON, 400, "invalid_json_depth"),
+        (b"[" * 65 + b'"' + rb"\"" * 1_900, JSON, 400, "invalid_json_depth"),
         (b'{"a": ["b\\u0000c"]}', JSON, 400, "invalid_character"),
         (b'{"a\\u0000": 1}', JSON, 400, "invalid_character"),
         (b'"' + b"x" * 5_000 + b'"', JSON, 413, "body_too_large"),
@@ -256,6 +257,11 @@ async def test_bad_bodies_are_refused(
 async def test_what_only_looks_bad_is_accepted(client: httpx.AsyncClient, content: bytes) -> None:
     answered = await client.post("/v1/echo", content=content, headers=JSON)
     assert answered.json() == json.loads(content)
+
+
+def test_a_string_without_an_end_is_looked_at_once() -> None:
+    """With a search that goes back this would take hours."""
+    assert boundary_module._depth(b"[" * 65 + b'"' + rb"\"" * 500_000) == 65
 
 
 @pytest.mark.parametrize("url", ["/v1/raise/a%00b", "/v1/me?x=%00"])

@@ -28,6 +28,18 @@ async def test_a_rolled_back_append_leaves_no_gap(log: PostgresLog, pool: AsyncC
         assert await everything(log, shard) == list(range(1, head + 1))
 
 
+async def test_a_transaction_sees_what_it_has_appended(log: PostgresLog, pool: AsyncConnectionPool[Any]) -> None:
+    """A batch of commands is applied in parts when something in it fails, all of them in one transaction."""
+    name = stream()
+    async with pool.connection() as connection, connection.transaction():
+        await log.append_all([append(name, 0, b"first")], connection)
+        assert [record.version for record in (await log.load([name], connection))[name]] == [1]
+        assert await log.load([name]) == {}
+        (second,) = await log.append_all([append(name, 1, b"second")], connection)
+    assert isinstance(second, Appended)
+    assert len((await log.load([name]))[name]) == 2
+
+
 async def test_readers_never_see_a_gap_while_writers_commit_and_roll_back(
     log: PostgresLog, pool: AsyncConnectionPool[Any]
 ) -> None:

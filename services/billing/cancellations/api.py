@@ -17,8 +17,15 @@ from chassis.http import CommandRequest, answer
 from chassis.streams import Streams
 from chassis.texts import ZONE, Texts, language_of
 from chassis.views import ViewReader
-from contracts.billing import Basis, CancellationRequested
+from contracts.billing import (
+    Basis,
+    CancellationConfirmed,
+    CancellationRequested,
+    CancellationWithdrawn,
+    ContractTerminated,
+)
 from contracts.common import Json, Language
+from contracts.ids import stream
 from services.billing.cancellations.decider import (
     CANCELLATIONS,
     ConfirmCancellation,
@@ -34,6 +41,7 @@ from services.billing.cancellations.views import ContractTerms
 Owner = Annotated[Principal, Depends(allow("customer", "staff"))]
 Staff = Annotated[Principal, Depends(allow("staff"))]
 Id = Annotated[str, Path(max_length=100)]
+STATUSES = {CancellationConfirmed: "confirmed", CancellationWithdrawn: "withdrawn", ContractTerminated: "terminated"}
 GROUNDS: tuple[Ground, ...] = ("ordinary", "moving_out", "price_change")
 
 
@@ -148,9 +156,7 @@ def router(
         outcome = await streams.execute(CANCELLATIONS, contract_id, command, request)
         answer(response, outcome)
         requested = next(event for event in outcome.events if isinstance(event, CancellationRequested))
-        return CancellationAnswer(
-            **requested.model_dump(include=set(CancellationAnswer.model_fields)), status="requested"
-        )
+        return _requested(requested)
 
     @api.post("/cancellations/{cancellation_id}/confirm", dependencies=[Depends(fresh)])
     async def confirm(
@@ -159,7 +165,7 @@ def router(
         """Makes the end certain; the customer is told. Again it changes nothing."""
         command = ConfirmCancellation(cancellation_id)
         answer(response, await streams.execute(CANCELLATIONS, contract_id, command, request))
-        return _as_it_stands(contract_id, (await streams.load(CANCELLATIONS, contract_id)).state)
+        return await _told(streams, contract_id, cancellation_id)
 
     @api.post("/cancellations/{cancellation_id}/withdraw", dependencies=[Depends(fresh)])
     async def withdraw(
@@ -171,12 +177,32 @@ def router(
         response: Response,
     ) -> CancellationAnswer:
         """The contract goes on, also when the cancellation was confirmed."""
-        before = (await streams.load(CANCELLATIONS, contract_id)).state
         command = WithdrawCancellation(cancellation_id, body.reason)
         answer(response, await streams.execute(CANCELLATIONS, contract_id, command, request))
-        return _as_it_stands(contract_id, before).model_copy(update={"status": "withdrawn"})
+        return await _told(streams, contract_id, cancellation_id)
 
     return api
+
+
+async def _told(streams: Streams, contract_id: str, cancellation_id: str) -> CancellationAnswer:
+    """A cancellation as it stands, also one that is over: a repeated request gets its answer from history."""
+    found: CancellationAnswer | None = None
+    for envelope in await streams.history(stream(CANCELLATIONS.kind, contract_id)):
+        match envelope.event:
+            case CancellationRequested() as event if event.cancellation_id == cancellation_id:
+                found = _requested(event)
+            case CancellationConfirmed() | CancellationWithdrawn() | ContractTerminated() as event:
+                if found and event.cancellation_id == cancellation_id:
+                    found = found.model_copy(update={"status": STATUSES[type(event)]})
+            case _:
+                pass
+    if found is None:
+        raise NotFound("cancellation_not_found")
+    return found
+
+
+def _requested(event: CancellationRequested) -> CancellationAnswer:
+    return CancellationAnswer(**event.model_dump(include=set(CancellationAnswer.model_fields)), status="requested")
 
 
 @dataclass(frozen=True)

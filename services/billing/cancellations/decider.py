@@ -65,9 +65,10 @@ class RefuseSubmission:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmCancellation:
-    """The end is certain. Without an id the cancellation under way is meant."""
+    """The end is certain. Named by its id, or by the submission that asked for it; else the one under way is meant."""
 
     cancellation_id: str | None = None
+    submission_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,8 @@ def _confirmed(command: ConfirmCancellation, state: Cancellation) -> list[Event]
     if isinstance(state, Terminated) and command.cancellation_id in {None, state.cancellation_id}:
         return []
     current = _current(command.cancellation_id, state)
+    if command.submission_id not in {None, current.submission_id}:
+        raise NotFound("cancellation_not_found")
     if current.confirmed:
         return []
     return [

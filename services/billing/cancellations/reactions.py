@@ -124,13 +124,13 @@ class SubmissionsHandler:
 
 
 def confirm(envelope: Envelope) -> Iterable[Do[Any, Any]]:
-    """The automation `confirm_cancellation` of a process on a contract."""
+    """The automation `confirm_cancellation` of a process on a contract: of the submission that started the process."""
     event = envelope.event
     if not isinstance(event, ActionRequested) or event.kind != "confirm_cancellation":
         return []
     if event.record.entity != CONTRACT:
         return []
-    return [Do(CANCELLATIONS, event.record.id, ConfirmCancellation())]
+    return [Do(CANCELLATIONS, event.record.id, ConfirmCancellation(submission_id=event.submission_id))]
 
 
 CONFIRMATION = Reaction("confirm_cancellation", (ActionRequested,), confirm)

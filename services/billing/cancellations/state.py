@@ -87,6 +87,7 @@ class InCancellation:
     basis: Basis
     notice: str
     portal_id: str | None
+    submission_id: str | None = None
     confirmed: bool = False
 
 
@@ -115,6 +116,7 @@ def evolve(state: Cancellation, event: CancellationEvent) -> Cancellation:
                 basis=event.basis,
                 notice=event.notice,
                 portal_id=event.portal_id,
+                submission_id=event.submission_id,
             )
         case CancellationConfirmed():
             return replace(state, confirmed=True) if isinstance(state, InCancellation) else state

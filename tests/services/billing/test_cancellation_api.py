@@ -57,9 +57,9 @@ async def cancel(world: World, id_: str, body: dict[str, Any], **headers: str) -
     return await world.client.post(path, json=body, headers={**world.customer("contact-1"), **headers})
 
 
-async def decide(world: World, id_: str, cancellation_id: str, what: str, body: Any = None) -> Any:
+async def decide(world: World, id_: str, cancellation_id: str, what: str, body: Any = None, **headers: str) -> Any:
     path = f"/contracts/{id_}/cancellations/{cancellation_id}/{what}"
-    return await world.client.post(path, json=body, headers=world.as_(STAFF))
+    return await world.client.post(path, json=body, headers=world.as_(STAFF) | headers)
 
 
 async def events(world: World, id_: str, count: int) -> list[Any]:
@@ -130,8 +130,10 @@ async def test_a_withdrawn_cancellation_ends_nothing(world: World) -> None:
     id_ = await contract(world, "C-3")
     cancellation_id = (await cancel(world, id_, {})).json()["cancellation_id"]
     await decide(world, id_, cancellation_id, "confirm")
-    withdrawn = await decide(world, id_, cancellation_id, "withdraw", {"reason": "Stays with us"})
-    assert (withdrawn.status_code, withdrawn.json()["status"]) == (200, "withdrawn")
+    for _ in range(2):
+        key, reason = {"Idempotency-Key": "w-1"}, {"reason": "Stays with us"}
+        withdrawn = await decide(world, id_, cancellation_id, "withdraw", reason, **key)
+        assert (withdrawn.status_code, withdrawn.json()["status"]) == (200, "withdrawn")
     await world.service.timers.fire_all(datetime(2027, 1, 1, tzinfo=UTC), world.service._timers_set)
     assert isinstance((await world.history(f"cancellation/{id_}"))[-1], CancellationWithdrawn)
     assert (await cancel(world, id_, {})).status_code == 201

@@ -303,6 +303,10 @@ class TestDeciding:
     def test_only_the_one_under_way(self) -> None:
         given(CANCELLATIONS).when(ConfirmCancellation()).rejects("cancellation_not_found")
         given(CANCELLATIONS, requested()).when(ConfirmCancellation("c-0")).rejects("cancellation_not_found")
+        of_another = ConfirmCancellation(submission_id="s-2")
+        given(CANCELLATIONS, requested()).when(of_another).rejects("cancellation_not_found")
+        given(CANCELLATIONS, requested(submission_id="s-1")).when(of_another).rejects("cancellation_not_found")
+        given(CANCELLATIONS, requested(submission_id="s-2")).when(of_another).then(CONFIRMED)
         given(CANCELLATIONS, requested(), WITHDRAWN).when(ConfirmCancellation("c-1")).rejects("cancellation_not_found")
         given(CANCELLATIONS).when(WithdrawCancellation("c-1", "x")).rejects("cancellation_not_found")
 
