@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 import obstore
 from cryptography.exceptions import InvalidTag
@@ -29,10 +29,9 @@ MAGIC = b"portico1"
 HEADER_BYTES = len(MAGIC) + SALT_BYTES
 PUT_SECONDS = 120
 GET_SECONDS = 30
-DELETE_SECONDS = 60
+DELETE_SECONDS = 10
 PART_BYTES = 5 * 1024 * 1024
 PARTS_AT_ONCE = 2
-MAXIMUM_DELETED = 1_000
 
 
 class ObjectLost(Exception):
@@ -78,15 +77,11 @@ class Objects:
                     return
             yield bytes(piece)
 
-    async def delete(self, names: Sequence[str]) -> None:
-        """Removes objects; those that are gone already are fine. Raises Unavailable."""
-        with _available():
+    async def delete(self, name: str) -> None:
+        """Removes an object; one that is gone already is fine. Raises Unavailable."""
+        with _available(), suppress(FileNotFoundError):
             async with asyncio.timeout(DELETE_SECONDS):
-                for name in names[:MAXIMUM_DELETED]:
-                    try:
-                        await obstore.delete_async(self._store, name)
-                    except FileNotFoundError:
-                        continue
+                await obstore.delete_async(self._store, name)
 
 
 @contextmanager

@@ -59,13 +59,14 @@ class TemplateChanged(Event, service="notifications"):
 
 
 class NoticePosted(Event, service="notifications"):
-    """Something to read in the portal: for one contact, or for staff (a group of them, or all)."""
+    """Something to read in the portal: for one contact, or for staff (one of them, a group, or all)."""
 
     notice_id: str
     cause: str
     kind: str = Field(description="e.g. task_done, task_assigned, cancellation_confirmed")
     contact_id: str | None
-    group: str | None = Field(description="Null with no contact either: all staff")
+    group: str | None = Field(description="Null with no contact and no staff_id either: all staff")
     title: Text
     target: dict[str, Json] = Field(description="What it leads to, e.g. the record and the task")
     portal_id: str | None
+    staff_id: str | None = Field(default=None, description="The member of staff whom it is for")

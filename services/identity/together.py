@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -13,9 +14,10 @@ from chassis.log import Connection
 from chassis.streams import Outcome, Streams
 
 T = TypeVar("T")
-ATTEMPTS = 5
+ATTEMPTS = 10
+PAUSE_SECONDS = 0.02
 AT_ONCE = 4
-"""Each holds a connection while it needs a second one to load streams: the pool must never be full of waiting ones."""
+"""Each holds a connection while it needs a second one for keys: the pool must never be full of waiting ones."""
 
 Write = Callable[[Connection, Outcome], Awaitable[None]]
 
@@ -68,4 +70,5 @@ async def _attempt(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
         except Conflict:
             if attempt == ATTEMPTS - 1:
                 raise
+            await asyncio.sleep(PAUSE_SECONDS * (attempt + random.random()))  # noqa: S311 who goes first next time
     raise AssertionError("unreachable: the last attempt returns or raises")

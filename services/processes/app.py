@@ -47,12 +47,12 @@ def create(settings: Settings, *, keys: Keys | None = None, clock: Clock = utc_n
     service.consume(ProcessHandler(service.streams, situations, blueprint, views_caught_up))
     service.timer(OVERDUE)
     definitions = service.view(DEFINITIONS)
-    shown = service.freshness(INSTANCES)
+    shown, records_known = service.freshness(INSTANCES), service.freshness(RECORDS)
     service.http.include_router(
         definitions_api.router(service.streams, definitions, service.freshness(DEFINITIONS), TEXTS)
     )
-    service.http.include_router(instances_api.router(board, shown, service.freshness(RECORDS)))
-    service.http.include_router(tasks_api.router(board, shown))
+    service.http.include_router(instances_api.router(board, shown, records_known))
+    service.http.include_router(tasks_api.router(board, shown, records_known))
     return service
 
 

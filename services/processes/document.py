@@ -77,7 +77,7 @@ class Due(_Part):
 
 
 class Mail(_Part):
-    """A mail that is sent. `attach` names files of the record."""
+    """A mail that is sent. `attach` is refused: records have no files that could be sent."""
 
     template: Name
     to: Literal["customer", "installer", "staff"] = "customer"
@@ -220,6 +220,8 @@ def _mistakes_of(automation: AutomationDocument, path: str, on: str) -> Iterator
         yield path, "document_one_automation", {}
     elif name == "confirm_cancellation" and on != "contract":
         yield path, "document_confirm_needs_contract", {"id": on}
+    elif automation.mail and automation.mail.attach:
+        yield f"{path}.mail.attach", "document_attach_not_possible", {}
 
 
 def _roots(conditions: tuple[Condition, ...]) -> Iterator[str]:

@@ -65,7 +65,8 @@ async def test_a_folder_keeps_objects(tmp_path: Path) -> None:
     read = b"".join([chunk async for chunk in opened(objects.get("one/two"), KEY, "one/two")])
     assert read == data
     assert data not in (tmp_path / "objects/one/two").read_bytes()
-    await objects.delete(["one/two", "one/two", "never"])
+    for name in ("one/two", "one/two", "never"):
+        await objects.delete(name)
     with pytest.raises(ObjectLost):
         _ = [chunk async for chunk in objects.get("one/two")]
 

@@ -63,12 +63,13 @@ class Accounts:
     async def sign_in(self, portal_id: str, email: str, password: str, metadata: Metadata) -> SignedIn:
         """Raises Unauthenticated (`sign_in_refused`), and NotFound for an unknown portal."""
         await find_portal(self._desk.portals, portal_id)
-        subject = await self._credentials.check(portal_realm(portal_id), email, password, self._clock())
-        user_id = id_of(subject)
+        proven = await self._credentials.check(portal_realm(portal_id), email, password, self._clock())
+        user_id = id_of(proven.subject)
         place = await self._desk.place(user_id)
+        await self._credentials.check_still(proven)
         if place.standing not in ANSWERED_AFTER_SIGN_IN:
             return SignedIn(user_id, place, None, None)
-        secret, session = await self._sessions.begin(subject, portal_id, place.user.epoch, self._clock())
+        secret, session = await self._sessions.begin(proven.subject, portal_id, place.user.epoch, self._clock())
         command = SignIn(user_id, self._clock())
         await self._desk.streams.execute(USERS, user_id, command, Request(metadata))
         return SignedIn(user_id, place, secret, session.expires_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.auth import Unauthenticated
@@ -25,6 +26,14 @@ def portal_realm(portal_id: str) -> str:
     return f"portal/{portal_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Whose the right password was, e.g. `user/4f1c`, and the hash with which it was compared."""
+
+    subject: str
+    phc: str
+
+
 class Credentials:
     """Checks addresses and passwords, of users by their portal and of staff."""
 
@@ -33,8 +42,8 @@ class Credentials:
         self._passwords = passwords
         self._attempts = AttemptsTable(pool)
 
-    async def check(self, realm: str, email: str, password: str, at: datetime) -> str:
-        """Whose they are, e.g. `user/4f1c`. Raises Unauthenticated (`sign_in_refused`) without saying why."""
+    async def check(self, realm: str, email: str, password: str, at: datetime) -> Proven:
+        """Whose they are. Raises Unauthenticated (`sign_in_refused`) without saying why."""
         email = normalised(email)
         allowed = await self._attempts.attempt(account(realm, email), at)
         subject, phc = await self._find(realm, email)
@@ -48,7 +57,19 @@ class Credentials:
                 await connection.execute(
                     "UPDATE passwords SET phc = %s WHERE subject = %s AND phc = %s", (renewed, subject, phc)
                 )
-        return subject
+        return Proven(subject, renewed or phc)
+
+    async def check_still(self, proven: Proven) -> None:
+        """Raises Unauthenticated (`sign_in_refused`) when there is another password than the one that was compared.
+
+        To be asked once the epoch of the session to begin is read: a change after that ends the session.
+        """
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT FROM passwords WHERE subject = %s AND phc = %s", (proven.subject, proven.phc)
+            )
+            if cursor.rowcount == 0:
+                raise Unauthenticated("sign_in_refused")
 
     async def unlock(self, realm: str, email: str) -> None:
         """Whoever has the mailbox need not wait any more."""

@@ -53,13 +53,14 @@ class Links:
         self._pool = pool
 
     async def make(self, kind: Kind, subject: str, portal_id: str | None, at: datetime) -> tuple[str, datetime]:
-        """A new token and when it ends. It takes along the password that the subject has chosen before."""
+        """A new token and when it ends. One that activates takes along the password that the subject has chosen."""
         token, expires_at = secrets.token_urlsafe(TOKEN_BYTES), at + LIFETIMES[kind]
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(
                 "INSERT INTO links (token_sha256, kind, subject, portal_id, phc, made_at, expires_at) "
-                "VALUES (%s, %s, %s, %s, (SELECT phc FROM chosen_passwords WHERE subject = %s), %s, %s)",
-                (digest(token), kind, subject, portal_id, subject, at, expires_at),
+                "VALUES (%s, %s, %s, %s, "
+                "(SELECT phc FROM chosen_passwords WHERE subject = %s AND %s = 'activation'), %s, %s)",
+                (digest(token), kind, subject, portal_id, subject, kind, at, expires_at),
             )
             await connection.execute(
                 "DELETE FROM links WHERE token_sha256 IN (SELECT token_sha256 FROM links "

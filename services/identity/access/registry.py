@@ -91,12 +91,15 @@ async def set_password(connection: Connection, subject: str, phc: str) -> None:
 
 
 async def choose_password(connection: Connection, subject: str, phc: str) -> None:
-    """The password counts once a link that is made after this is used.
+    """The password of a first registration counts once a link that is made after this is used."""
+    await connection.execute("INSERT INTO chosen_passwords (subject, phc) VALUES (%s, %s)", (subject, phc))
 
-    Where somebody registers an address again before it is confirmed, nobody knows whose password that is: none of
-    them counts, and whoever has the mailbox chooses one when he confirms.
+
+async def doubt_password(connection: Connection, subject: str) -> None:
+    """Somebody registers an address again, or one that staff have invited, before it is confirmed.
+
+    Nobody knows whose password that was: none of them counts, also not with links that were sent already, and whoever
+    has the mailbox chooses one when he confirms.
     """
-    await connection.execute(
-        "INSERT INTO chosen_passwords (subject, phc) VALUES (%s, %s) ON CONFLICT (subject) DO UPDATE SET phc = NULL",
-        (subject, phc),
-    )
+    await connection.execute("DELETE FROM chosen_passwords WHERE subject = %s", (subject,))
+    await connection.execute("UPDATE links SET phc = NULL WHERE subject = %s AND used_at IS NULL", (subject,))

@@ -16,8 +16,8 @@ from chassis.errors import Rejected
 
 MINIMUM_LENGTH = 15
 MAXIMUM_LENGTH = 200
-ESTIMATED_LENGTH = 72
-"""The estimate takes time with the length; more characters make no password weaker."""
+ESTIMATED_LENGTH = 24
+"""The time of an estimate grows far faster than the length; more characters make no password weaker."""
 ENOUGH_GUESSES = 10**9
 OWN_WORD = 4
 ENOUGH_BESIDE_OWN_WORDS = 8

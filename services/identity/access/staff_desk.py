@@ -111,12 +111,14 @@ class StaffDesk:
 
     async def sign_in(self, email: str, password: str) -> tuple[str, str, Session, Member]:
         """Who it is, a secret and its session. Raises Unauthenticated (`sign_in_refused`), also for who is blocked."""
-        subject = await self._credentials.check(STAFF_REALM, email, password, self.clock())
-        member = await self.load(id_of(subject))
+        proven = await self._credentials.check(STAFF_REALM, email, password, self.clock())
+        staff_id = id_of(proven.subject)
+        member = await self.load(staff_id)
+        await self._credentials.check_still(proven)
         if member.blocked:
             raise Unauthenticated("sign_in_refused")
-        secret, session = await self._sessions.begin(subject, None, member.epoch, self.clock())
-        return id_of(subject), secret, session, member
+        secret, session = await self._sessions.begin(proven.subject, None, member.epoch, self.clock())
+        return staff_id, secret, session, member
 
     async def member_of(self, session: Session) -> Member:
         """Whose session it is. Raises Unauthenticated (`session_ended`)."""

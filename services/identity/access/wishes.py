@@ -24,7 +24,7 @@ from chassis.errors import Rejected
 from chassis.log import Connection
 from contracts.common import Language
 from contracts.envelope import Metadata
-from contracts.identity import ActivationRequested
+from contracts.identity import UserRegistered
 from services.identity.access import registry
 from services.identity.addresses import normalised
 from services.identity.contacts.matching import look_again
@@ -121,8 +121,10 @@ class Wishes:
                 metadata = Metadata(correlation_id=wish.details.correlation_id)
                 outcome = await self._together.execute(connection, Do(USERS, command.user_id, command, metadata))
                 await registry.keep(connection, outcome.events, self._clock())
-                if wish.details.phc and any(isinstance(event, ActivationRequested) for event in outcome.events):
+                if wish.details.phc and any(isinstance(event, UserRegistered) for event in outcome.events):
                     await registry.choose_password(connection, user_subject(command.user_id), wish.details.phc)
+                elif wish.details.phc:
+                    await registry.doubt_password(connection, user_subject(command.user_id))
                 await look_again(connection, [normalised(wish.email)], self._clock())
 
         try:
@@ -130,7 +132,15 @@ class Wishes:
             self._registered()
         except Rejected as refused:
             log.info("wish refused", kind=wish.kind, reason=refused.code)
-            await self._together.attempt(lambda connection: _done(connection, number))
+            await self._together.attempt(lambda connection: _refused(connection, number, wish))
+
+
+async def _refused(connection: Connection, number: int, wish: Wish) -> None:
+    """Also where no further mail is sent, it is in doubt whose password an earlier one carries."""
+    await _done(connection, number)
+    user_id = await registry.find_user(connection, wish.portal_id, wish.email)
+    if wish.details.phc and user_id:
+        await registry.doubt_password(connection, user_subject(user_id))
 
 
 def _command(wish: Wish, user_id: str | None, at: datetime) -> UserCommand | None:

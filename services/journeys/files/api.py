@@ -91,8 +91,8 @@ def _is_theirs(row: FileRow, caller: Caller) -> bool:
     principal = caller.principal
     if principal.role in STAFF:
         return True
-    owns = row.contact_id is not None and row.contact_id == principal.contact_id
-    return principal.role in USERS and (owns or row.subject == principal.subject)
+    owns = row.subject == principal.subject if row.contact_id is None else row.contact_id == principal.contact_id
+    return principal.role in USERS and owns
 
 
 def router(cabinet: Cabinet) -> APIRouter:

@@ -76,11 +76,14 @@ class Keeper:
             async with self.pool.connection() as connection:
                 await table.release(connection, row.id, self.clock())
             raise
-        async with self.pool.connection() as connection, connection.transaction():
-            if not await table.stored(connection, row.id, self.clock()):
-                raise NotFound("file_not_found")
-            await touch(connection, draft.id, self.clock())
-        return row, False
+        if await self._stored(draft, row):
+            return row, False
+        async with self.pool.connection() as connection:
+            there = await table.find(connection, row.id)
+        if there is not None:
+            return there, True
+        await self.objects.delete(row.object)
+        raise NotFound("file_not_found")
 
     async def give(self, row: FileRow) -> AsyncIterator[bytes]:
         """The bytes of a file. Raises NotFound when its person was erased, and ObjectLost on the way."""
@@ -91,9 +94,9 @@ class Keeper:
         if draft.submitted_at is not None:
             raise Rejected("already_submitted", reference=draft.reference)
         async with self.pool.connection() as connection, connection.transaction():
+            await touch(connection, draft.id, self.clock())
             if not await table.doom(connection, draft.id, file_id, self.clock()):
                 raise NotFound("file_not_found")
-            await touch(connection, draft.id, self.clock())
 
     async def of(self, submission_id: str) -> list[FileRow]:
         """The files of a submission whose bytes are there."""
@@ -112,6 +115,12 @@ class Keeper:
         if person not in keys:
             raise NotFound("submission_not_found")
         return keys[person]
+
+    async def _stored(self, draft: Draft, row: FileRow) -> bool:
+        """Notes that the bytes are there; False when the file was given up, or sent, by somebody else meanwhile."""
+        async with self.pool.connection() as connection, connection.transaction():
+            await touch(connection, draft.id, self.clock())
+            return await table.stored(connection, row.id, self.clock())
 
     async def _reserved(
         self, draft: Draft, field: FilesField, incoming: Incoming, looked: Looked, key: bytes

@@ -51,8 +51,9 @@ async def find(connection: Connection, file_id: str) -> FileRow | None:
 
 
 async def find_upload(connection: Connection, submission_id: str, upload_id: str) -> FileRow | None:
-    """The file that a client sent under an id of his own."""
-    return await _one(connection, "WHERE submission_id = %s AND upload_id = %s", submission_id, upload_id)
+    """The file that a client sent under an id of his own, unless it was given up."""
+    where = "WHERE submission_id = %s AND upload_id = %s AND state <> 'doomed'"
+    return await _one(connection, where, submission_id, upload_id)
 
 
 async def of_submission(connection: Connection, submission_id: str) -> list[FileRow]:
@@ -122,9 +123,9 @@ async def forget(connection: Connection, persons: Sequence[str], now: datetime) 
 
 
 async def doom_abandoned(connection: Connection, now: datetime, limit: int) -> int:
-    """Gives up files whose draft is gone, and those whose bytes never came."""
+    """Gives up files whose draft is gone, and those whose bytes never came; their upload ids are free again."""
     cursor = await connection.execute(
-        "UPDATE files SET state = 'doomed', changed_at = %(now)s WHERE id IN (SELECT id FROM files "
+        "UPDATE files SET state = 'doomed', upload_id = id, changed_at = %(now)s WHERE id IN (SELECT id FROM files "
         "WHERE state IN ('receiving', 'stored') AND changed_at < %(before)s AND (state = 'receiving' OR NOT EXISTS "
         "(SELECT FROM drafts WHERE drafts.id = files.submission_id)) LIMIT %(limit)s)",
         {"now": now, "before": now - RECEIVING, "limit": limit},
@@ -142,6 +143,11 @@ async def doomed(connection: Connection, limit: int) -> list[FileRow]:
 async def remove(connection: Connection, file_ids: Sequence[str]) -> None:
     """Their bytes are gone."""
     await connection.execute("DELETE FROM files WHERE id = ANY(%s) AND state = 'doomed'", (list(file_ids),))
+
+
+async def postpone(connection: Connection, file_ids: Sequence[str], now: datetime) -> None:
+    """Their bytes could not be removed: they are tried again after all others."""
+    await connection.execute("UPDATE files SET changed_at = %s WHERE id = ANY(%s)", (now, list(file_ids)))
 
 
 async def _one(connection: Connection, where: str, *parameters: str) -> FileRow | None:

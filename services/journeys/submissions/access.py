@@ -23,10 +23,12 @@ class Caller:
 
 
 def may_open(draft: Draft, caller: Caller) -> bool:
-    """Whether a draft is the caller's."""
+    """Whether a draft is the caller's: one of a contact only for as long as the user belongs to that contact."""
     if draft.secret_hash is not None:
         return caller.secret is not None and hmac.compare_digest(draft.secret_hash, hash_of(caller.secret))
-    return caller.principal.role in USERS and caller.principal.subject == draft.subject
+    principal = caller.principal
+    belongs = draft.contact_id in (None, principal.contact_id)
+    return principal.role in USERS and belongs and principal.subject == draft.subject
 
 
 @dataclass(frozen=True)

@@ -90,13 +90,18 @@ class Desk:
     async def begin_public(
         self, journey_id: str, portal_id: str, principal: Principal, language: Language
     ) -> tuple[str, str | None]:
-        """Begins a public journey; returns the submission's id, and a secret for whoever is not signed in."""
+        """Begins a public journey; returns the submission's id, and a secret for whoever is not signed in.
+
+        Whoever is signed in begins in his own portal only.
+        """
         document, version = await self.library.current(journey_id)
         if document.access != "public":
             raise Forbidden("forbidden_without_ticket")
+        signed_in = principal.role in USERS
+        if signed_in and principal.portal_id not in (None, portal_id):
+            raise Rejected("portal_not_available")
         await self.rules.check_portal(portal_id)
         id_ = uuid4().hex
-        signed_in = principal.role in USERS
         secret = None if signed_in else secrets.token_urlsafe(SECRET_BYTES)
         contact_id = principal.contact_id if signed_in else None
         user = principal.subject if signed_in else f"submission/{id_}"

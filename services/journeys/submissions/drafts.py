@@ -179,7 +179,10 @@ async def lock_open(connection: Connection, draft_id: str) -> bool:
 
 
 async def touch(connection: Connection, draft_id: str, now: datetime) -> None:
-    """Notes that something of a draft changed, so that what is under way with it begins anew."""
+    """Notes that something of a draft changed, so that what is under way with it begins anew.
+
+    Comes before the change of a file: whoever locks both locks the draft first.
+    """
     await connection.execute(
         "UPDATE drafts SET revision = revision + 1, changed_at = %s WHERE id = %s", (now, draft_id)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from chassis.texts import ZONE
@@ -13,7 +13,15 @@ from contracts.common import Text
 from contracts.envelope import Envelope
 from contracts.identity import ActivationRequested, InvitationRequested, PasswordResetRequested, UserAssigned
 from contracts.journeys import JourneySubmitted, MailEffect, RecordRef
-from contracts.processes import ActionRequested, Assignee, ContactAssignee, StepOverdue, TaskAssigned, TaskDone
+from contracts.processes import (
+    ActionRequested,
+    Assignee,
+    ContactAssignee,
+    StaffAssignee,
+    StepOverdue,
+    TaskAssigned,
+    TaskDone,
+)
 from services.notifications.addressee import Audience, Kind
 
 CONTRACT = "contract"
@@ -25,7 +33,7 @@ CONFIRMATION = "cancellation_confirmed"
 class Draft:
     """A mail that an event calls for. `variables` are the template's own; none of them is personal.
 
-    `to` a `group`: to each member of staff in it. `part` tells mails of the same event and template apart.
+    `to` a `group`: to each member of staff in it. `sent_for`: what it is sent for once, where that is not the event.
     """
 
     template: str
@@ -40,6 +48,7 @@ class Draft:
     variables: Mapping[str, Any] = field(default_factory=dict)
     submission_id: str | None = None
     effect: int | None = None
+    sent_for: str | None = None
 
 
 INSTALMENTS: Mapping[type[Event], str] = {
@@ -84,7 +93,7 @@ def drafts(envelope: Envelope) -> Iterator[Draft]:
         case TaskDone(group=str(group)) as event:
             yield _of_done_task(event, group)
         case ActionRequested(kind="mail") as event:
-            yield _of_action(event)
+            yield from _of_action(event)
         case CancellationConfirmed() as event:
             yield _of_confirmation(event)
 
@@ -132,23 +141,27 @@ def _role(assignee: Assignee) -> str:
 
 def _of_task(event: TaskAssigned | StepOverdue, template: str, info: Text | None) -> Iterator[Draft]:
     assignee = event.assignee
-    if isinstance(assignee, ContactAssignee):
-        about_it = {"info": info.model_dump() if info else None} if isinstance(event, TaskAssigned) else {}
-        yield Draft(
-            template=template,
-            to="contact",
-            to_id=assignee.contact_id,
-            portal_id=event.portal_id,
-            audience=assignee.role,
-            contract_id=_contract(event.record),
-            link="task",
-            target={"instance_id": event.instance_id, "step_id": event.step_id},
-            variables={
-                "title": event.title.model_dump(),
-                "due_on": event.due_on.isoformat() if event.due_on else None,
-                **about_it,
-            },
-        )
+    about_it = {"info": info.model_dump() if info else None} if isinstance(event, TaskAssigned) else {}
+    draft = Draft(
+        template=template,
+        to="staff",
+        to_id=None,
+        portal_id=event.portal_id,
+        audience=None,
+        contract_id=_contract(event.record),
+        link="portal",
+        variables={
+            "title": event.title.model_dump(),
+            "due_on": event.due_on.isoformat() if event.due_on else None,
+            **about_it,
+        },
+    )
+    match assignee:
+        case ContactAssignee(contact_id=contact_id, role=role):
+            target = {"instance_id": event.instance_id, "step_id": event.step_id}
+            yield replace(draft, to="contact", to_id=contact_id, audience=role, link="task", target=target)
+        case StaffAssignee(staff_id=staff_id):
+            yield replace(draft, to_id=staff_id)
 
 
 def _of_done_task(event: TaskDone, group: str) -> Draft:
@@ -164,16 +177,24 @@ def _of_done_task(event: TaskDone, group: str) -> Draft:
     )
 
 
-def _of_action(event: ActionRequested) -> Draft:
+def _of_action(event: ActionRequested) -> Iterator[Draft]:
+    """To an installer only where there is one. The customer's confirmation of his contract's end is left to billing.
+
+    So a confirmed cancellation is one mail, and none says that something is confirmed that is not.
+    """
     to = event.parameters.get("to", "customer")
+    template = str(event.parameters.get("template", ""))
     people: dict[str, tuple[Kind | Literal["group"], str | None, Audience | None]] = {
         "installer": ("contact", event.installer_id, "installer"),
         "staff": ("group", event.group, None),
     }
     kind, id_, audience = people.get(str(to), ("contact", event.contact_id, "customer"))
+    by_billing = template == CONFIRMATION and audience == "customer"
+    if by_billing or (audience == "installer" and id_ is None):
+        return
     contract_id = _contract(event.record)
-    return Draft(
-        template=str(event.parameters.get("template", "")),
+    yield Draft(
+        template=template,
         to=kind,
         to_id=id_,
         portal_id=event.portal_id,
@@ -185,7 +206,7 @@ def _of_action(event: ActionRequested) -> Draft:
 
 
 def _of_confirmation(event: CancellationConfirmed) -> Draft:
-    """The end of the contract is confirmed in text form (EnWG 41b(1))."""
+    """The end of the contract is confirmed in text form (EnWG 41b(1)), once for each cancellation and recipient."""
     return Draft(
         template=CONFIRMATION,
         to="contact",
@@ -194,6 +215,7 @@ def _of_confirmation(event: CancellationConfirmed) -> Draft:
         contract_id=event.contract_id,
         contract_number=event.contract_number,
         variables={"ends_on": event.ends_on.isoformat()},
+        sent_for=f"cancellation/{event.cancellation_id}",
     )
 
 

@@ -52,11 +52,8 @@ def message(envelope: Envelope, draft: Draft) -> queue.NewMessage:
 
 
 def _id(cause: str, draft: Draft, contact_id: str | None) -> str:
-    """By the cause; the confirmation of a contract's end by contract and day, so that a process does not repeat it."""
-    ends_on = draft.variables.get("ends_on")
-    if draft.template == CONFIRMATION and draft.contract_id and ends_on:
-        return record_id("message", "/".join((draft.template, draft.contract_id, str(ends_on))))
-    parts = [cause, draft.template, contact_id or "", MAIL]
+    """By what it is sent for and to whom, so that nothing is sent twice and nobody's mail counts as another's."""
+    parts = [draft.sent_for or cause, draft.template, contact_id or "", MAIL]
     if draft.to != "contact" or draft.effect is not None:
         parts += [draft.to, draft.to_id or "", str(draft.effect)]
     return record_id("message", "/".join(parts))

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from chassis.auth import Principal, allow
 from chassis.views import ViewReader
+from contracts.ids import stream_id
 from services.notifications.cursors import read_cursor, write_cursor
 from services.notifications.notices.views import NoticeDoc, newest
 
@@ -29,13 +30,13 @@ def router(notices: ViewReader[NoticeDoc], fresh: Callable[..., Awaitable[None]]
 
     @api.get("/notices", dependencies=[Depends(fresh)])
     async def notices_of_staff(
-        _: Staff,
-        group: Annotated[str | None, Query(max_length=40, description="Those for everybody and for this group")] = None,
+        principal: Staff,
+        group: Annotated[str | None, Query(max_length=40, description="Of this group, of all, and one's own")] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
     ) -> NoticePage:
-        """What staff should read, the newest first."""
-        found = await newest(notices, group, read_cursor(cursor), limit + 1)
+        """What staff should read, the newest first; what is for one of them is shown to him alone."""
+        found = await newest(notices, stream_id(principal.subject), group, read_cursor(cursor), limit + 1)
         page = found[:limit]
         more = write_cursor(_at(page[-1]), page[-1].id) if len(found) > limit else None
         return NoticePage(items=page, next=more)

@@ -14,17 +14,18 @@ from contracts.common import Text
 from contracts.envelope import Envelope
 from contracts.ids import record_id
 from contracts.notifications import NoticePosted
-from contracts.processes import ContactAssignee, GroupAssignee, StepOverdue, TaskAssigned, TaskDone
+from contracts.processes import ContactAssignee, GroupAssignee, StaffAssignee, StepOverdue, TaskAssigned, TaskDone
 from services.notifications.notices.decider import NOTICE, Post
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """A contact, or staff: a group of them, or all."""
+    """A contact, or staff: one of them, a group, or all."""
 
-    contact_id: str | None
-    group: str | None
     portal_id: str | None
+    contact_id: str | None = None
+    group: str | None = None
+    staff_id: str | None = None
 
 
 def reaction(texts: Texts) -> Reaction:
@@ -41,28 +42,35 @@ def reaction(texts: Texts) -> Reaction:
         match envelope.event:
             case TaskAssigned() as event:
                 title = said("notice_task_assigned", title=event.title)
-                yield from _of_task(envelope, "task_assigned", title, event)
+                yield _of_task(envelope, "task_assigned", title, event)
             case StepOverdue() as event:
                 title = said("notice_task_overdue", title=event.title)
-                yield from _of_task(envelope, "task_overdue", title, event)
+                yield _of_task(envelope, "task_overdue", title, event)
             case TaskDone() as event:
                 title = said("notice_task_done", title=event.title)
-                yield _posted(envelope, "task_done", title, _Reader(None, event.group, event.portal_id), _task(event))
+                reader = _Reader(event.portal_id, group=event.group)
+                yield _posted(envelope, "task_done", title, reader, _task(event))
             case CancellationConfirmed() as event if event.contact_id:
                 title = said("notice_cancellation_confirmed", number=event.contract_number, ends_on=event.ends_on)
                 target = {"record": {"entity": "contract", "id": event.contract_id}}
-                reader = _Reader(event.contact_id, None, event.portal_id)
+                reader = _Reader(event.portal_id, contact_id=event.contact_id)
                 yield _posted(envelope, "cancellation_confirmed", title, reader, target)
 
     return Reaction("notices", (TaskAssigned, TaskDone, StepOverdue, CancellationConfirmed), react)
 
 
-def _of_task(envelope: Envelope, kind: str, title: Text, event: TaskAssigned | StepOverdue) -> Iterator[Do[Any, Any]]:
+def _of_task(envelope: Envelope, kind: str, title: Text, event: TaskAssigned | StepOverdue) -> Do[Any, Any]:
+    """To whoever is to do it; a reminder of what is nobody's task to the group that is responsible."""
     match event.assignee:
         case ContactAssignee(contact_id=contact_id):
-            yield _posted(envelope, kind, title, _Reader(contact_id, None, event.portal_id), _task(event))
+            reader = _Reader(event.portal_id, contact_id=contact_id)
+        case StaffAssignee(staff_id=staff_id):
+            reader = _Reader(event.portal_id, staff_id=staff_id)
         case GroupAssignee(group=group):
-            yield _posted(envelope, kind, title, _Reader(None, group, event.portal_id), _task(event))
+            reader = _Reader(event.portal_id, group=group)
+        case None:
+            reader = _Reader(event.portal_id, group=event.group if isinstance(event, StepOverdue) else None)
+    return _posted(envelope, kind, title, reader, _task(event))
 
 
 def _task(event: TaskAssigned | TaskDone | StepOverdue) -> dict[str, Any]:

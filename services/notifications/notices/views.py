@@ -1,9 +1,8 @@
-"""Notices of staff: for everybody, or for a group. Those of contacts are shown by the portal."""
+"""Notices of staff: for everybody, a group, or one of them. Those of contacts are shown by the portal."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,6 +20,7 @@ class NoticeDoc(BaseModel):
     id: str
     kind: str
     group: str | None
+    staff_id: str | None
     title: Text
     target: dict[str, Json]
     portal_id: str | None
@@ -40,6 +40,7 @@ def evolve(doc: NoticeDoc | None, envelope: Envelope) -> NoticeDoc | None:
         id=event.notice_id,
         kind=event.kind,
         group=event.group,
+        staff_id=event.staff_id,
         title=event.title,
         target=event.target,
         portal_id=event.portal_id,
@@ -49,7 +50,7 @@ def evolve(doc: NoticeDoc | None, envelope: Envelope) -> NoticeDoc | None:
 
 NOTICES = View(
     "notices",
-    1,
+    2,
     NoticeDoc,
     (NoticePosted,),
     key,
@@ -59,11 +60,13 @@ NOTICES = View(
 
 
 async def newest(
-    notices: ViewReader[NoticeDoc], group: str | None, behind: tuple[str, str] | None, limit: int
+    notices: ViewReader[NoticeDoc], staff_id: str, group: str | None, behind: tuple[str, str] | None, limit: int
 ) -> list[NoticeDoc]:
-    """Notices for everybody and, where one is named, for a group; the newest first."""
-    where = ["(doc->>'group' IS NULL OR doc->>'group' = %s)"] if group else ["true"]
-    parameters: list[Any] = [group] if group else []
+    """Notices for everybody, for a member of staff and for groups, or one of them; the newest first."""
+    where, parameters = ["(doc->>'staff_id' IS NULL OR doc->>'staff_id' = %s)"], [staff_id]
+    if group:
+        where.append("(doc->>'group' IS NULL OR doc->>'group' = %s)")
+        parameters.append(group)
     if behind:
         where.append("(doc->>'posted_at', key) < (%s, %s)")
         parameters += behind

@@ -51,6 +51,8 @@ OUTER = {"mj-text", "mj-button", "mj-table", "mj-divider", "mj-spacer", "mj-raw"
 EMPTY = {"br", "mj-divider", "mj-spacer"}
 STATEMENT, VALUE = "\N{SECTION SIGN}", "\N{DEGREE SIGN}"
 """Stand for what Jinja does, while tags are read; neither can be part of a target."""
+RAW = re.compile(r"\{%[-+]?\s*raw\b")
+"""What follows is shown as it stands, whatever it looks like."""
 JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 FORBIDDEN = re.compile(r"<[!?]|mj-include|</?mj-(?:style|head|body|attributes)|&(?!#?\w{1,20};)", re.IGNORECASE)
 TARGET = re.compile(r"\{\{\s*link\s*\}\}|(?:https://|mailto:)[!#-&(-;=?-z|~]+|tel:[+0-9 ()/-]+")
@@ -67,8 +69,9 @@ class Flaw:
 
 def read_source(source: str, known: Mapping[str, Any], *, helpers: bool) -> tuple[list[Flaw], bool]:
     """What is wrong with a template, and whether it always shows `{{ link }}`. `known`: sample values by name."""
-    if (comment := source.find("{#")) >= 0:
-        return [Flaw("template_not_allowed", source.count("\n", 0, comment) + 1, {"name": "{#"})], False
+    for name, unread in (("{#", re.search(r"\{#", source)), ("raw", RAW.search(source))):
+        if unread:
+            return [Flaw("template_not_allowed", _line(source, unread.start()), {"name": name})], False
     try:
         tree = environment("en", escape=True).parse(source)
     except (TemplateSyntaxError, RecursionError) as error:
@@ -239,15 +242,23 @@ def _always_shows_link(tree: nodes.Template) -> bool:
 
 
 def read_markup(body: str) -> list[Flaw]:
-    """What is wrong with the MJML of a body: its tags, their attributes and nesting, and where links lead."""
-    if found := re.search(
-        r"<[!?]|mj-include|</?mj-(?:style|head|body|attributes)|&(?!#?\w{1,20};)", body, re.IGNORECASE
-    ):
-        return [Flaw("template_markup_not_allowed", body.count("\n", 0, found.start()) + 1, {"name": found[0]})]
+    """What is wrong with the MJML of a body: its tags, their attributes and nesting, and where links lead.
+
+    MJML takes any `<` for a tag, also one inside of Jinja, where this reader would not see it.
+    """
+    if found := FORBIDDEN.search(body):
+        return [Flaw("template_markup_not_allowed", _line(body, found.start()), {"name": found[0]})]
+    for hidden in JINJA.finditer(body):
+        if "<" in hidden[0]:
+            return [Flaw("template_markup_not_allowed", _line(body, hidden.start()), {"name": "<"})]
     reader = _Markup()
     reader.feed(JINJA.sub(_masked, body))
     reader.close()
     return reader.done()
+
+
+def _line(source: str, place: int) -> int:
+    return source.count("\n", 0, place) + 1
 
 
 def _masked(found: re.Match[str]) -> str:

@@ -17,7 +17,7 @@ from chassis.views import ViewReader
 from contracts.common import Json, Text
 from services.portal.configuration.views import Portals
 from services.portal.notices.decider import NOTICE, Read
-from services.portal.notices.views import NOTICES, Inbox, NoticeDoc, Posted, addressee, notices_page
+from services.portal.notices.views import NOTICES, Inbox, NoticeDoc, Posted, notices_page
 from services.portal.reading import UNCHANGED, Wanted
 from services.portal.visitor import Asked, Reader, Visit, visit, visiting
 
@@ -80,7 +80,7 @@ def router(
         visited = visit(principal)
         await visiting(portals, visited)
         notice = await notices.get(notice_id)
-        if notice is None or visited.waits or notice.to != inbox_of(visited).to:
+        if notice is None or visited.waits or notice.to not in inbox_of(visited).to:
             raise NotFound("notice_not_found")
         answer(response, await streams.execute(NOTICE, notice_id, Read(notice_id, visited.reader), request))
 
@@ -88,7 +88,7 @@ def router(
 
 
 def inbox_of(visited: Visit) -> Inbox:
-    return Inbox(addressee(visited.contact_id), visited.reader)
+    return Inbox.of(visited.contact_id, visited.reader)
 
 
 def _shown(notice: NoticeDoc, posted: Posted, reader: str) -> Notice:

@@ -41,6 +41,9 @@ class NoticeDoc(Document):
     to: str | None = None
 
 
+STAFF = "staff"
+
+
 def key(envelope: Envelope) -> str | None:
     event = envelope.event
     return event.notice_id if isinstance(event, NoticePosted | NoticeRead) else None
@@ -59,7 +62,7 @@ def evolve(before: NoticeDoc | None, envelope: Envelope) -> NoticeDoc | None:
                 portal_id=event.portal_id,
                 posted_at=envelope.time,
             )
-            return notice.model_copy(update={"posted": posted, "to": addressee(event.contact_id)})
+            return notice.model_copy(update={"posted": posted, "to": addressee(event)})
         case NoticeRead() as event:
             notice = before or NoticeDoc(notice_id=event.notice_id)
             readers = {event.reader: envelope.time, **notice.read_by}
@@ -68,13 +71,15 @@ def evolve(before: NoticeDoc | None, envelope: Envelope) -> NoticeDoc | None:
             return before
 
 
-def addressee(contact_id: str | None) -> str:
-    return f"contact/{contact_id}" if contact_id else "staff"
+def addressee(event: NoticePosted) -> str:
+    if event.contact_id:
+        return f"contact/{event.contact_id}"
+    return f"staff/{event.staff_id}" if event.staff_id else STAFF
 
 
 NOTICES = View(
     name="notices",
-    version=1,
+    version=2,
     document=NoticeDoc,
     events=(NoticePosted, NoticeRead),
     key=key,
@@ -87,15 +92,20 @@ _UNREAD = "NOT doc->'read_by' ? %(reader)s"
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Whose notices: addressed `to` a contact or staff, read as `reader`."""
+    """Whose notices: addressed to one of these, read as `reader`."""
 
-    to: str
+    to: tuple[str, ...]
     reader: str
+
+    @classmethod
+    def of(cls, contact_id: str | None, reader: str) -> Inbox:
+        """A contact's, or those for all staff and for the one who asks."""
+        return cls((f"contact/{contact_id}",) if contact_id else (STAFF, reader), reader)
 
 
 async def notices_page(pool: Pool, inbox: Inbox, unread: bool, wanted: Slice) -> Page[NoticeDoc]:
     """The newest first."""
-    conditions, parameters = ["doc->>'to' = %(to)s"], _parameters(inbox)
+    conditions, parameters = ["doc->>'to' = ANY(%(to)s)"], _parameters(inbox)
     if unread:
         conditions.append(_UNREAD)
     if wanted.cursor is not None:
@@ -114,13 +124,13 @@ async def count_unread(pool: Pool, inbox: Inbox, most: int) -> int:
     """Notices that the reader has not read, counted up to `most`."""
     statement = (
         f"SELECT count(*) FROM (SELECT FROM {NOTICES.table} "  # noqa: S608 our own names
-        f"WHERE doc->>'to' = %(to)s AND {_UNREAD} LIMIT %(most)s) t"
+        f"WHERE doc->>'to' = ANY(%(to)s) AND {_UNREAD} LIMIT %(most)s) t"
     )
     return int((await fetch(pool, statement, {**_parameters(inbox), "most": most}))[0][0])
 
 
 def _parameters(inbox: Inbox) -> dict[str, object]:
-    return {"to": inbox.to, "reader": inbox.reader}
+    return {"to": list(inbox.to), "reader": inbox.reader}
 
 
 def _posted_at(notice: NoticeDoc) -> str:

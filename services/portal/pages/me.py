@@ -15,7 +15,7 @@ from contracts.common import Language, Text
 from services.portal.configuration.views import Portals
 from services.portal.definitions.shown import ShownGroup, groups, permitted
 from services.portal.definitions.views import Definitions, definitions_for
-from services.portal.notices.views import Inbox, addressee, count_unread
+from services.portal.notices.views import Inbox, count_unread
 from services.portal.offers.rules import OfferedAction, OfferedLink, actions_at, facts_of, links_at
 from services.portal.pages.answers import Answer, Contact
 from services.portal.pages.views import ContactDoc
@@ -76,7 +76,7 @@ class MePages:
     async def read(self, visited: Visit) -> Me:
         """Raises Forbidden when the portal is switched off."""
         contact_id, user_id = visited.contact_id, user_id_of(visited.principal.subject)
-        inbox = Inbox(addressee(contact_id), visited.reader)
+        inbox = Inbox.of(contact_id, visited.reader)
         visitor, known, contacts, users, open_tasks, unread = await asyncio.gather(
             visiting(self.portals, visited),
             definitions_for(self.definitions, CONTACT),

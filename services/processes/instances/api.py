@@ -116,14 +116,14 @@ def _add_starting(api: APIRouter, board: Board, records_known: Fresh) -> None:
 
 
 def _add_steps(api: APIRouter, board: Board, records_known: Fresh) -> None:
-    @api.post("/instances/{instance_id}/steps/{step_id}/complete")
+    @api.post("/instances/{instance_id}/steps/{step_id}/complete", dependencies=[Depends(records_known)])
     async def complete(
         instance_id: InstanceId, step_id: StepId, request: CommandRequest, response: Response, _: Staff
     ) -> Standing:
         """The active step is done, whoever was to do it."""
         return await _do(board, instance_id, Complete(step_id, await board.situation(instance_id)), request, response)
 
-    @api.post("/instances/{instance_id}/steps/{step_id}/skip")
+    @api.post("/instances/{instance_id}/steps/{step_id}/skip", dependencies=[Depends(records_known)])
     async def skip(
         instance_id: InstanceId,
         step_id: StepId,
@@ -136,7 +136,7 @@ def _add_steps(api: APIRouter, board: Board, records_known: Fresh) -> None:
         command = Skip(step_id, body.reason, await board.situation(instance_id))
         return await _do(board, instance_id, command, request, response)
 
-    @api.post("/instances/{instance_id}/steps/{step_id}/reopen")
+    @api.post("/instances/{instance_id}/steps/{step_id}/reopen", dependencies=[Depends(records_known)])
     async def reopen(
         instance_id: InstanceId,
         step_id: StepId,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -21,9 +23,9 @@ from contracts.processes import ActionRequested
 from services.processes.instances.decider import INSTANCE, Blueprint, Start, Submit
 from services.processes.instances.state import Instance
 from services.processes.known.situations import Situations
-from services.processes.situation import Situation
 
 Blueprints = Callable[[str], Awaitable[Blueprint | None]]
+Known = Mapping[str, Blueprint | None]
 
 log = structlog.get_logger()
 
@@ -52,35 +54,44 @@ class ProcessHandler:
     async def apply(self, connection: Connection, envelopes: Sequence[Envelope]) -> None:
         if not self._ready():
             raise Unavailable("the views of records and submissions are catching up")
-        commands = [do for envelope in envelopes for do in await self._commands(envelope)]
+        commands = await self._all_commands(envelopes)
         if not commands:
             return
         for do, result in zip(commands, await self._streams.execute_all(commands, connection), strict=True):
             if isinstance(result, Rejected):
                 log.warning("reaction refused", reaction=self.name, stream=do.stream, reason=str(result))
 
-    async def _commands(self, envelope: Envelope) -> list[Do[Any, Any]]:
+    async def _all_commands(self, envelopes: Sequence[Envelope]) -> list[Do[Any, Any]]:
+        """All at the same time, so that they share queries: the transaction of the checkpoint waits meanwhile."""
+        wanted = sorted({process for envelope in envelopes for process in _processes(envelope.event)})
+        found = await asyncio.gather(*map(self._blueprints, wanted))
+        blueprints = dict(zip(wanted, found, strict=True))
+        return list(chain(*await asyncio.gather(*(self._commands(each, blueprints) for each in envelopes))))
+
+    async def _commands(self, envelope: Envelope, blueprints: Known) -> list[Do[Any, Any]]:
         match envelope.event:
             case JourneySubmitted() as event:
                 commands = [
-                    await self._start(event, index, effect)
+                    await self._start(event, index, effect, blueprints)
                     for index, effect in enumerate(event.effects)
                     if isinstance(effect, StartProcessEffect)
                 ]
                 if event.task and (submit := await self._submit(event, event.task)):
                     commands.append(submit)
             case ActionRequested(kind="start_process") as event:
-                commands = [await self._start_by_automation(event, str(envelope.position))]
+                commands = [await self._start_by_automation(event, str(envelope.position), blueprints)]
             case _:
                 commands = []
         return [replace(do, metadata=caused_by(envelope)) for do in commands]
 
-    async def _start(self, event: JourneySubmitted, index: int, effect: StartProcessEffect) -> Do[Any, Any]:
+    async def _start(
+        self, event: JourneySubmitted, index: int, effect: StartProcessEffect, blueprints: Known
+    ) -> Do[Any, Any]:
         instance_id = record_id("process", f"{event.submission_id}/{index}")
         start = Start(
             instance_id=instance_id,
             process_id=effect.process,
-            blueprint=await self._blueprints(effect.process),
+            blueprint=blueprints[effect.process],
             record=effect.record,
             situation=await self._situations.at_submission(effect.record, event),
             contact_id=event.contact_id,
@@ -100,17 +111,17 @@ class ProcessHandler:
             contact_id=event.contact_id,
             journey_id=event.journey_id,
             submission_id=event.submission_id,
-            situation=await situation_of(self._situations, instance),
+            situation=await self._situations.of(instance.record, instance.contact_id, instance.submission_id, event),
         )
         return Do(INSTANCE, task.instance_id, submit)
 
-    async def _start_by_automation(self, event: ActionRequested, position: str) -> Do[Any, Any]:
+    async def _start_by_automation(self, event: ActionRequested, position: str, blueprints: Known) -> Do[Any, Any]:
         instance_id = record_id("process", position)
-        process_id = str(event.parameters.get("process", ""))
+        (process_id,) = _processes(event)
         start = Start(
             instance_id=instance_id,
             process_id=process_id,
-            blueprint=await self._blueprints(process_id),
+            blueprint=blueprints[process_id],
             record=event.record,
             situation=await self._situations.of(event.record, event.contact_id, None),
             contact_id=event.contact_id,
@@ -121,6 +132,12 @@ class ProcessHandler:
         return Do(INSTANCE, instance_id, start)
 
 
-async def situation_of(situations: Situations, instance: Instance) -> Situation:
-    """What is known now of the record that a process is attached to."""
-    return await situations.of(instance.record, instance.contact_id, instance.submission_id)
+def _processes(event: Event) -> list[str]:
+    """The processes that an event asks for."""
+    match event:
+        case JourneySubmitted():
+            return [effect.process for effect in event.effects if isinstance(effect, StartProcessEffect)]
+        case ActionRequested(kind="start_process"):
+            return [str(event.parameters.get("process", ""))]
+        case _:
+            return []

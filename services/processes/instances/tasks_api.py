@@ -25,8 +25,8 @@ Anybody = Annotated[Principal, Depends(allow("customer", "installer", "staff", "
 Fresh = Callable[..., Awaitable[None]]
 
 
-def router(board: Board, shown: Fresh) -> APIRouter:
-    """`shown` waits until tasks show the position that the caller names."""
+def router(board: Board, shown: Fresh, records_known: Fresh) -> APIRouter:
+    """`shown` waits until tasks show the position that the caller names, `records_known` until records have it."""
     api = APIRouter(tags=["tasks"])
 
     @api.get("/tasks", dependencies=[Depends(shown)])
@@ -62,7 +62,7 @@ def router(board: Board, shown: Fresh) -> APIRouter:
         shown_task = task_of(doc, step, principal.role, board.today())
         return TaskDetail(**shown_task.model_dump(), steps=path.steps)
 
-    @api.post("/tasks/{instance_id}/{step_id}/done")
+    @api.post("/tasks/{instance_id}/{step_id}/done", dependencies=[Depends(records_known)])
     async def done(
         instance_id: InstanceId, step_id: StepId, request: CommandRequest, response: Response, principal: User
     ) -> Reported:

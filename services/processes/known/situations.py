@@ -36,9 +36,19 @@ class Situations:
         """Whether there is such a record."""
         return await self.records.get(stream(record.entity, record.id)) is not None
 
-    async def of(self, record: RecordRef, contact_id: str | None, submission_id: str | None) -> Situation:
-        """What is known now. `contact_id`: the customer where the record itself does not say."""
+    async def of(
+        self,
+        record: RecordRef,
+        contact_id: str | None,
+        submission_id: str | None,
+        just_sent: JourneySubmitted | None = None,
+    ) -> Situation:
+        """What is known now. `contact_id`: the customer where the record itself does not say.
+
+        `submission_id`: whose answers are asked for; what another one that was `just_sent` changes counts already.
+        """
         doc = await self.records.get(stream(record.entity, record.id))
+        doc = _with_mapped(doc, record, just_sent) if just_sent else doc
         submission = await self.submissions.get(submission_id) if submission_id else None
         return await self._situation(record, doc, contact_id, _submission_facts(submission))
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from chassis.auth import RemoteKeys, TokenVerifier
 from chassis.testing import eventually
 from services.identity.access.attempts import FREE_FAILURES
+from services.identity.access.passwords import Passwords
 from services.identity.access.sessions import Sessions
 from services.identity.addresses import normalised
 from services.identity.lifetimes import SESSION_IDLE, SESSION_LIFETIME
@@ -136,6 +137,24 @@ async def test_a_forgotten_password(world: World) -> None:
     assert (await world.sign_in(email, OTHER_PASSWORD)).json()["status"] == "ready"
     late = await world.post("/passwords", {"token": unused, "password": PASSWORD})
     assert refusal(late, 409) == "link_used", "one reset uses up all links"
+
+
+async def test_a_sign_in_while_the_password_changes_begins_no_session(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email, user_id = await known(world)
+    body = {"token": await world.link("reset", user_id), "password": OTHER_PASSWORD}
+    matches = Passwords.matches
+
+    async def meanwhile(self: Passwords, phc: str | None, password: str) -> bool:
+        right = await matches(self, phc, password)
+        assert (await world.post("/passwords", body)).status_code == 204
+        return right
+
+    monkeypatch.setattr(Passwords, "matches", meanwhile)
+    assert refusal(await world.sign_in(email), 401) == "sign_in_refused"
+    monkeypatch.undo()
+    assert (await world.sign_in(email, OTHER_PASSWORD)).json()["status"] == "ready"
 
 
 async def test_whoever_is_signed_in_changes_his_password(world: World) -> None:

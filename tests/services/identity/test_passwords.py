@@ -1,7 +1,9 @@
 """Which passwords are refused, how the others are kept, and how long whoever guesses them waits."""
 
 import asyncio
+import contextlib
 import statistics
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -118,6 +120,31 @@ async def test_who_cannot_be_served_soon_is_told_so(monkeypatch: pytest.MonkeyPa
     passwords = Passwords()
     answers = await asyncio.gather(*(passwords.matches(None, LONG) for _ in range(6)), return_exceptions=True)
     assert [type(answered) for answered in answers] == [bool] * 3 + [Unavailable] * 3
+
+
+async def test_estimates_hold_up_no_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an estimate takes for ever, one waits and the next is refused, and passwords are still compared."""
+    estimated = threading.Event()
+    monkeypatch.setattr(module, "MAXIMUM_ESTIMATES", 2)
+    monkeypatch.setattr(module.rules, "check", lambda *_: estimated.wait(30))
+    passwords = Passwords()
+    chosen = [asyncio.create_task(passwords.hash(LONG)) for _ in range(2)]
+    try:
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            await passwords.hash(LONG)
+        assert not await asyncio.wait_for(passwords.matches(None, LONG), 20)
+        assert not any(task.done() for task in chosen)
+    finally:
+        estimated.set()
+    assert all(phc.startswith("$argon2id$") for phc in await asyncio.gather(*chosen))
+
+
+def test_an_estimate_is_short_for_the_worst_of_passwords() -> None:
+    started = time.process_time()
+    with contextlib.suppress(Rejected):
+        check("4@8({[</369&#!1/|0$5+7%2" * 8, [ANNA])
+    assert time.process_time() - started < 2
 
 
 def failed(times: int, at: datetime = NOW) -> Attempts:

@@ -224,22 +224,47 @@ async def test_a_registration_that_cannot_be_taken_says_why(world: World, change
         assert refused.json()["detail"] != refused.json()["title"]
 
 
-async def test_the_password_of_the_link_that_is_used_counts(world: World) -> None:
-    """Whoever registers an address first, or last, must not choose the password of its owner."""
+async def test_the_password_of_the_only_registration_counts(world: World) -> None:
     email = address()
     user_id = await world.register(email, password=PASSWORD)
-    first = await world.link("activation", user_id)
-    await world.register(email, password=OTHER_PASSWORD)
-    assert (await world.post("/activations", {"token": first})).status_code == 200
-    assert refusal(await world.sign_in(email, OTHER_PASSWORD), 401) == "sign_in_refused"
+    token = await world.link("activation", user_id)
+    assert (await world.post("/activations", {"token": token})).status_code == 200
     assert (await world.sign_in(email, PASSWORD)).status_code == 200
 
 
-async def test_after_two_registrations_the_owner_of_the_mailbox_chooses(world: World) -> None:
+async def test_nobody_chooses_the_password_of_somebody_who_was_invited(world: World) -> None:
+    """Whether he registers the address before the invitation or after it."""
+    for before in (True, False):
+        email = address()
+        contact_id = await world.contact(email=email)
+        if before:
+            await world.register(email, password=PASSWORD)
+        invited = await world.post("/portals/customers/invitations", {"contact_id": contact_id}, "staff")
+        user_id = invited.json()["user_id"]
+        first = await world.link("invitation", user_id)
+        if not before:
+            await world.register(email, password=PASSWORD)
+        for token in (first, await world.link("invitation", user_id)):
+            assert (await world.ask("GET", f"/activations/{token}")).json()["needs_password"] is True
+            assert refusal(await world.post("/activations", {"token": token}), 422) == "invalid_password_missing"
+        if not before:
+            activation = await world.link("activation", user_id)
+            assert refusal(await world.post("/activations", {"token": activation}), 422) == "invalid_password_missing"
+
+
+@pytest.mark.parametrize("sent", ["before the second", "after the second", "before too many"])
+async def test_after_two_registrations_the_owner_of_the_mailbox_chooses(world: World, sent: str) -> None:
+    """Whoever registers an address first, or last, must not choose the password of its owner."""
     email = address()
-    await world.register(email, password=PASSWORD)
-    user_id = await world.register(email, password=OTHER_PASSWORD)
+    user_id = await world.register(email, password=PASSWORD)
     token = await world.link("activation", user_id)
+    if sent == "before too many":
+        for _ in range(MAXIMUM_MAILS):
+            await world.post("/portals/customers/activation-mails", {"email": email})
+        await world.wishes_done()
+    await world.register(email, password=OTHER_PASSWORD)
+    if sent == "after the second":
+        token = await world.link("activation", user_id)
     assert (await world.ask("GET", f"/activations/{token}")).json()["needs_password"] is True
     assert refusal(await world.post("/activations", {"token": token}), 422) == "invalid_password_missing"
     mine = "mein eigener langer Satz hier"

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from contracts.common import Language
+from services.identity.access.passwords import Passwords
 from services.identity.lifetimes import STAFF_SESSION_LIFETIME
 from tests.services.identity.world import OTHER_PASSWORD, PASSWORD, World, address, refusal
 
@@ -67,6 +68,25 @@ async def test_another_password_ends_sessions_of_staff(world: World) -> None:
     made = await world.post(f"/staff/{registered['staff_id']}/password-links", {}, "operator")
     assert (await world.post("/passwords", {"token": made.json()["token"], "password": OTHER_PASSWORD})).is_success
     assert refusal(await world.token(session), 401) == "session_ended"
+    assert (await staff_session(world, email, OTHER_PASSWORD)).status_code == 200
+
+
+async def test_a_sign_in_while_the_password_changes_begins_no_session(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email, registered = await member(world, password=PASSWORD)
+    made = await world.post(f"/staff/{registered['staff_id']}/password-links", {}, "operator")
+    matches = Passwords.matches
+
+    async def meanwhile(self: Passwords, phc: str | None, password: str) -> bool:
+        right = await matches(self, phc, password)
+        body = {"token": made.json()["token"], "password": OTHER_PASSWORD}
+        assert (await world.post("/passwords", body)).status_code == 204
+        return right
+
+    monkeypatch.setattr(Passwords, "matches", meanwhile)
+    assert refusal(await staff_session(world, email), 401) == "sign_in_refused"
+    monkeypatch.undo()
     assert (await staff_session(world, email, OTHER_PASSWORD)).status_code == 200
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chassis.auth import Principal
 from chassis.errors import Rejected, Unavailable
 from chassis.objects import Objects
 from chassis.testing import eventually
@@ -19,7 +20,7 @@ from services.journeys.cleanup import Cleaned, Cleanup
 from services.journeys.files import scanner as scanners
 from services.journeys.files.keeping import shown_name
 from services.journeys.files.scanner import Scanner
-from tests.services.journeys.conftest import NOW, PDF, PNG, World
+from tests.services.journeys.conftest import NOW, PDF, PNG, PORTAL, World
 
 
 @pytest.fixture
@@ -71,6 +72,15 @@ async def test_files_are_for_their_owner_and_for_staff(world: World, draft: Begu
     ):
         assert (await world.client.get(f"/files/{file_id}", headers=headers)).status_code == status
     assert (await world.client.get(f"/files/{uuid.uuid4().hex}", headers=world.staff)).status_code == 404
+
+
+async def test_a_user_who_is_moved_to_another_contact_leaves_all_behind(world: World, draft: Begun) -> None:
+    id_, customer, contact_id = draft
+    file_id = (await world.send(id_, customer)).json()["file_id"]
+    moved = world.as_(Principal("customer", f"user/of-{contact_id}", "another", PORTAL))
+    for path in (f"/submissions/{id_}", f"/files/{file_id}"):
+        assert (await world.client.get(path, headers=customer)).status_code == 200
+        assert (await world.client.get(path, headers=moved)).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -254,6 +264,99 @@ async def test_an_object_store_that_is_away_keeps_nothing_half_done(
     monkeypatch.undo()
     assert (await world.client.get(f"/submissions/{id_}", headers=customer)).json()["steps"][1]["files"] == []
     assert (await world.send(id_, customer, upload_id="try-again-1")).status_code == 201
+
+
+async def test_a_file_that_was_given_up_on_its_way_leaves_no_bytes(
+    world: World, draft: Begun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_, customer, _ = draft
+    put = Objects.put
+
+    async def slow(self: Objects, name: str, chunks: AsyncIterator[bytes]) -> None:
+        await world.client.delete(f"/submissions/{id_}/files/{Path(name).name}", headers=customer)
+        await cleanup(world).once(world.clock())
+        await put(self, name, chunks)
+
+    monkeypatch.setattr(Objects, "put", slow)
+    assert (await world.send(id_, customer)).status_code == 404
+    assert objects_of(world, id_) == []
+
+
+async def test_a_file_whose_other_try_was_sent_meanwhile_stays(
+    world: World, draft: Begun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_, customer, _ = draft
+    await world.answer(id_, "reason", customer, reason="moving", moving_on="2026-12-24")
+    put = Objects.put
+
+    async def slow(self: Objects, name: str, chunks: AsyncIterator[bytes]) -> None:
+        monkeypatch.undo()
+        assert (await world.send(id_, customer, upload_id="phone-0002")).status_code == 201
+        assert (await world.client.post(f"/submissions/{id_}/submit", headers=customer)).status_code == 202
+        await put(self, name, chunks)
+
+    monkeypatch.setattr(Objects, "put", slow)
+    sent = await world.send(id_, customer, upload_id="phone-0002")
+    assert sent.status_code == 200, sent.text
+    assert (await world.client.get(f"/files/{sent.json()['file_id']}", headers=customer)).content == PDF
+
+
+async def test_taking_a_file_back_locks_the_draft_before_the_file(world: World, draft: Begun) -> None:
+    """As sending does: otherwise each could wait for the other."""
+    id_, customer, _ = draft
+    file_id = (await world.send(id_, customer)).json()["file_id"]
+    async with world.service.pool.connection() as connection, connection.transaction():
+        await connection.execute("SELECT FROM drafts WHERE id = %s FOR UPDATE", (id_,))
+        dropping = asyncio.create_task(world.client.delete(f"/submissions/{id_}/files/{file_id}", headers=customer))
+        await eventually(lambda: world.rows("SELECT FROM pg_locks WHERE NOT granted"))
+        await connection.execute("SELECT FROM files WHERE id = %s FOR UPDATE NOWAIT", (file_id,))
+    assert (await dropping).status_code == 204
+
+
+async def test_one_object_that_cannot_be_deleted_keeps_no_other(
+    world: World, draft: Begun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cleanup(world).once(NOW)
+    id_, customer, _ = draft
+    stuck, other = [(await world.send(id_, customer)).json()["file_id"] for _ in range(2)]
+    delete = Objects.delete
+
+    async def refused(self: Objects, name: str) -> None:
+        if name.endswith(stuck):
+            raise Unavailable("not this one")
+        await delete(self, name)
+
+    monkeypatch.setattr(Objects, "delete", refused)
+    for number, file_id in enumerate((stuck, other)):
+        await world.client.delete(f"/submissions/{id_}/files/{file_id}", headers=customer)
+        later = NOW + timedelta(minutes=number)
+        assert (await cleanup(world).once(later)).removed == number
+    assert [path.name for path in objects_of(world, id_)] == [stuck]
+    assert await world.rows("SELECT id, changed_at FROM files WHERE submission_id = %s", id_) == [(stuck, later)]
+    monkeypatch.undo()
+    assert (await cleanup(world).once(later)).removed == 1
+    assert objects_of(world, id_) == []
+
+
+async def test_an_upload_that_never_came_through_is_begun_anew(
+    world: World, draft: Begun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the bytes of the first try, if there are any, wait for their removal."""
+    id_, customer, _ = draft
+    first = (await world.send(id_, customer, upload_id="phone-0003")).json()["file_id"]
+    async with world.service.pool.connection() as connection:
+        await connection.execute("UPDATE files SET state = 'receiving' WHERE id = %s", (first,))
+
+    async def away(self: Objects, name: str) -> None:
+        raise Unavailable("no bucket")
+
+    monkeypatch.setattr(Objects, "delete", away)
+    assert (await cleanup(world).once(NOW + timedelta(hours=2))).given_up == 1
+    monkeypatch.undo()
+    again = await world.send(id_, customer, upload_id="phone-0003")
+    assert again.status_code == 201
+    assert again.json()["file_id"] != first
+    await cleanup(world).once(NOW + timedelta(hours=2))
 
 
 SCANNER = "import sys; data = sys.stdin.buffer.read(); sys.exit(1 if b'EICAR' in data else {other})"

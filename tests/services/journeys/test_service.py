@@ -311,6 +311,14 @@ async def test_a_journey_of_the_portal_is_not_public(world: World) -> None:
         assert (await world.client.post("/submissions", json=body, headers=world.gateway())).status_code == 422
 
 
+async def test_who_is_signed_in_begins_in_his_own_portal_only(world: World) -> None:
+    body = {"journey_id": "contact_us", "portal_id": "customers"}
+    for own, status in (("installers", 409), ("customers", 201)):
+        headers = world.as_(Principal("customer", "user/abroad", "abroad", own))
+        answer = await world.client.post("/submissions", json=body, headers=headers)
+        assert answer.status_code == status, answer.text
+
+
 async def test_answers_of_two_steps_at_once_are_both_kept(world: World) -> None:
     contact_id, contract_id = await world.contract()
     id_, customer = await world.begin(contact_id, contract_id), world.customer(contact_id)

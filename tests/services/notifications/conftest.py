@@ -228,8 +228,8 @@ class Notifications:
         streams = self.running.service.streams
         return [envelope.event for row in rows for envelope in await streams.history(stream("message", row["id"]))]
 
-    async def headers(self, role: Role) -> dict[str, str]:
-        signed = issue(KEY, Principal(role, f"{role}-1").claims(), timedelta(minutes=30))
+    async def headers(self, role: Role, subject: str = "") -> dict[str, str]:
+        signed = issue(KEY, Principal(role, subject or f"{role}-1").claims(), timedelta(minutes=30))
         return {"Authorization": f"Bearer {signed}"}
 
 

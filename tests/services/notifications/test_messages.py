@@ -6,11 +6,28 @@ from hypothesis import given as any_of
 from hypothesis import strategies as st
 
 from contracts.base import Event
-from contracts.billing import InstalmentChanged, InstalmentConfirmed, InstalmentPlanSet, InstalmentRefused
-from contracts.common import Instalment
+from contracts.billing import (
+    CancellationConfirmed,
+    InstalmentChanged,
+    InstalmentConfirmed,
+    InstalmentPlanSet,
+    InstalmentRefused,
+)
+from contracts.common import Instalment, Text
 from contracts.envelope import Envelope, Metadata, Record
 from contracts.ids import Position
-from contracts.notifications import MessageFailed, MessageResendRequested, MessageSent
+from contracts.journeys import RecordRef
+from contracts.notifications import MessageFailed, MessageResendRequested, MessageSent, NoticePosted
+from contracts.processes import (
+    ActionRequested,
+    Assignee,
+    Audiences,
+    GroupAssignee,
+    StaffAssignee,
+    StepOverdue,
+    TaskAssigned,
+)
+from services.notifications.app import TEXTS
 from services.notifications.messages.decider import MESSAGE, Resend, Settle
 from services.notifications.messages.drafts import INSTALMENTS, drafts
 from services.notifications.messages.queue import NewMessage
@@ -22,6 +39,7 @@ from services.notifications.messages.retry import (
     SPREAD,
     next_attempt,
 )
+from services.notifications.notices import reactions as notices
 from services.notifications.templates.catalog import LIFETIME
 from services.notifications.templates.render import render, sample_frame
 from tests.support import given
@@ -98,6 +116,84 @@ def test_the_same_event_makes_the_same_message_and_another_event_another() -> No
     assert first == again
     assert first.id != other.id
     assert first.expires_at == NOW + LIFETIME
+
+
+def confirmed(cancellation_id: str, contact_id: str) -> CancellationConfirmed:
+    return CancellationConfirmed(
+        contract_id="c",
+        contract_number="V-1",
+        contact_id=contact_id,
+        cancellation_id=cancellation_id,
+        ends_on=date(2026, 12, 31),
+        portal_id=None,
+    )
+
+
+def test_each_cancellation_is_confirmed_to_each_recipient_once() -> None:
+    """A second cancellation to the same day, and another holder, have a right to a mail of their own."""
+    events = [confirmed("1", "a"), confirmed("1", "a"), confirmed("2", "a"), confirmed("1", "b")]
+    first, again, second, other = (made_of(envelope(event, place)).id for place, event in enumerate(events, 1))
+    assert first == again
+    assert len({first, second, other}) == 3
+
+
+STEP = {
+    "instance_id": "i",
+    "process_id": "p",
+    "record": RecordRef(entity="contract", id="c"),
+    "step_id": "s",
+    "contact_id": "a",
+    "portal_id": None,
+}
+
+
+def action(template: str, to: str) -> ActionRequested:
+    return ActionRequested(**STEP, action=0, kind="mail", parameters={"template": template, "to": to})
+
+
+def test_an_automation_does_not_repeat_the_confirmation_and_invents_no_installer() -> None:
+    assert list(drafts(envelope(action("cancellation_confirmed", "customer")))) == []
+    assert list(drafts(envelope(action("task_done", "installer")))) == []
+    known = action("cancellation_confirmed", "installer").model_copy(update={"installer_id": "b"})
+    assert [made_of(envelope(each)).contact_id for each in (action("task_done", "customer"), known)] == ["a", "b"]
+
+
+def task(assignee: Assignee) -> TaskAssigned:
+    title = Text(de="Prüfen", en="Check")
+    facts = {**STEP, "title": title, "info": Audiences(), "journey": None, "done_on": "confirm"}
+    return TaskAssigned(**facts, assignee=assignee, due_on=date(2026, 12, 5))
+
+
+def overdue(assignee: Assignee | None) -> StepOverdue:
+    facts = {**STEP, "title": Text(de="Prüfen", en="Check"), "group": "sales"}
+    return StepOverdue(**facts, assignee=assignee, due_on=date(2026, 12, 5))
+
+
+def test_one_of_the_staff_is_written_to_about_his_task() -> None:
+    for event in (task(StaffAssignee(staff_id="otto")), overdue(StaffAssignee(staff_id="otto"))):
+        (draft,) = drafts(envelope(event))
+        assert (draft.to, draft.to_id, draft.link, draft.audience) == ("staff", "otto", "portal", None)
+        assert "Prüfen" in render(draft.template, sample_frame("de"), draft.variables).text
+    assert list(drafts(envelope(task(GroupAssignee(group="sales"))))) == []
+
+
+def posted(event: Event) -> NoticePosted:
+    (do,) = notices.reaction(TEXTS).react(envelope(event))
+    notice = do.command.notice
+    assert isinstance(notice, NoticePosted)
+    return notice
+
+
+def test_a_notice_is_for_whoever_is_to_do_the_task() -> None:
+    otto, office = StaffAssignee(staff_id="otto"), GroupAssignee(group="back_office")
+    readers = [posted(event) for event in (task(otto), overdue(otto), task(office), overdue(office), overdue(None))]
+    assert [(each.staff_id, each.group, each.contact_id) for each in readers] == [
+        ("otto", None, None),
+        ("otto", None, None),
+        (None, "back_office", None),
+        (None, "back_office", None),
+        (None, "sales", None),
+    ]
 
 
 def test_a_message_remembers_its_cause_and_correlation_but_nothing_personal() -> None:

@@ -30,6 +30,7 @@ from contracts.processes import (
     Audiences,
     ContactAssignee,
     GroupAssignee,
+    StaffAssignee,
     StepOverdue,
     TaskAssigned,
     TaskDone,
@@ -316,6 +317,41 @@ async def test_staff_of_the_group_are_told_what_is_done(notifications: Notificat
     assert (await notifications.running.client.get("/notices", headers=customer)).status_code == 403
 
 
+async def test_one_of_the_staff_is_told_of_his_own_task_and_nobody_else(notifications: Notifications) -> None:
+    otto, other, anna = str(uuid.uuid4()), str(uuid.uuid4()), await notifications.customer()
+    registered = StaffRegistered(
+        staff_id=otto,
+        person=stream("staff", otto),
+        email=f"{otto}@example.org",
+        name="Otto Ohm",
+        groups=(),
+        roles=("staff",),
+        language="de",
+    )
+    await notifications.owners.say(stream("staff", otto), registered)
+    task = TaskAssigned(
+        **of_task(anna),
+        assignee=StaffAssignee(staff_id=otto),
+        title=TITLE,
+        info=INFO,
+        journey=None,
+        done_on="confirm",
+        due_on=None,
+    )
+    await notifications.owners.say(stream("process", anna), task)
+    (mail,) = await notifications.mailed(otto)
+    assert mail["Subject"] == "Bitte erledigen: Nachweis einreichen"
+
+    async def about_anna(id_: str) -> list[Any]:
+        headers = await notifications.headers("staff", stream("staff", id_))
+        items = (await notifications.running.client.get("/notices?group=sales", headers=headers)).json()["items"]
+        return [item for item in items if item["target"]["record"]["id"] == anna]
+
+    (item,) = await eventually(lambda: about_anna(otto), 40)
+    assert (item["kind"], item["staff_id"], item["group"]) == ("task_assigned", otto, None)
+    assert await about_anna(other) == []
+
+
 async def ends(notifications: Notifications, contract: str, day: date) -> None:
     """The record of a contract has a last day."""
     changed = EntityChanged(
@@ -376,7 +412,13 @@ async def test_the_end_of_a_contract_is_confirmed_once_whoever_asks_for_the_mail
 
 async def test_a_confirmation_waits_for_the_last_day(notifications: Notifications) -> None:
     anna = await notifications.customer()
-    await notifications.owners.say(stream("process", anna), automation(anna, "cancellation_confirmed"))
+    asked = submitted(
+        submission_id=f"s-{anna}",
+        contact_id=anna,
+        context=RecordRef(entity="contract", id=anna),
+        effects=(MailEffect(template="cancellation_confirmed"),),
+    )
+    await notifications.owners.say(stream("submission", f"s-{anna}"), asked)
     await notifications.row(anna, state="waiting", reason="facts_missing")
     await ends(notifications, anna, date(2027, 3, 31))
     notifications.clock.ahead = timedelta(seconds=10)

@@ -13,6 +13,7 @@ from contracts.notifications import TemplateChanged
 from services.notifications.app import TEXTS
 from services.notifications.templates.document import TemplateDocument, read_template, standard_document
 from services.notifications.templates.render import names, render, sample, sample_frame
+from services.notifications.templates.sandbox import read_markup
 from services.notifications.wordings.decider import WORDING, Word
 from services.notifications.wordings.state import Wordings
 from tests.support import given as told
@@ -105,6 +106,7 @@ ATTACKS = [
     "{{ '" + "x" * 600 + "' }}",
     "{{ '<b>' }}",
     "{# hidden #}",
+    "{% raw %}{{ reference }}{% endraw %}",
     "{{ missing }}",
     "{{ contract.holder }}",
     "{{ link",
@@ -151,6 +153,11 @@ MARKUP = [
     "<mj-text {{ reference }}>a</mj-text>",
     "{{ '<mj-raw><script>x</script></mj-raw>' }}",
     "<mj-section><mj-text>a</mj-text></mj-section>",
+    '<mj-text>{% raw %}{{ <img src="https://evil.example/x"/> }}{% endraw %}</mj-text>',
+    '<mj-text>{%- raw -%}{{ <img src="https://evil.example/x"/> }}{%- endraw -%}</mj-text>',
+    '<mj-text>{%+ raw %}{% <img src="https://evil.example/x"/> %}{% endraw %}</mj-text>',
+    "<mj-text>{%\traw%}{{ <script>x</script> }}{% endraw %}</mj-text>",
+    "<mj-text>{{ files <img }}</mj-text>",
 ]
 
 
@@ -159,6 +166,12 @@ def test_markup_is_a_list_of_tags_and_links_lead_where_they_may(markup: str) -> 
     button = '<mj-button href="{{ link }}">a</mj-button>'
     assert mistakes(document(body=f"{button}\n{markup}"))
     assert "line 2" in " ".join(mistakes(document(body=f"{button}\n{markup}")).values())
+
+
+def test_what_jinja_hides_from_the_reading_of_tags_holds_none() -> None:
+    for hidden in ("{{ <img src='x'/> }}", "{% <b> %}", "{{ '</mj-text>' }}", "{% if 1 < files %}"):
+        assert [flaw.code for flaw in read_markup(f"<mj-text>{hidden}</mj-text>")] == ["template_markup_not_allowed"]
+    assert mistakes(document(body="<mj-text>{% if files > 1 %}a{% endif %}{{ link }}</mj-text>")) == {}
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ steps:
     when: [{contract.cancel_reason: {is: moving}}]
   - id: confirmed
     title: {de: Kündigung bestätigt, en: Cancellation confirmed}
-    automation: [{mail: {template: cancellation_confirmed, to: customer, attach: [contract.files.confirmation]}}]
+    automation: [{mail: {template: cancellation_confirmed, to: installer}}]
 """
 
 
@@ -48,7 +48,7 @@ def test_the_document_of_the_formats_page_is_a_plan() -> None:
         ("customer",),
     )
     assert (proof.journey, proof.done_on, proof.due_days) == ("upload_proof", "confirm", 14)
-    mail = {"template": "cancellation_confirmed", "to": "customer", "attach": ["contract.files.confirmation"]}
+    mail = {"template": "cancellation_confirmed", "to": "installer", "attach": []}
     assert confirmed.automation == (Automation(kind="mail", parameters=mail),)
 
 
@@ -97,6 +97,7 @@ LONG = [{**DOCUMENT["steps"][0], "id": f"s{number}", "description": WORDS} for n
         (changed(automation=[{}]), "steps.0.automation.0"),
         (changed(automation=[{"mail": None}]), "steps.0.automation.0"),
         (changed(automation=[{"mail": {"template": "a"}, "set": {"a": 1}}]), "steps.0.automation.0"),
+        (changed(automation=[{"mail": {"template": "a", "attach": ["b"]}}]), "steps.0.automation.0.mail.attach"),
         (changed(automation=[{"fax": {}}]), "steps.0.automation.0.fax"),
         ({**changed(automation=[{"confirm_cancellation": {}}]), "on": "meter"}, "steps.0.automation.0"),
         ({**DOCUMENT, "steps": LONG}, ""),

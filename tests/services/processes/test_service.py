@@ -169,6 +169,29 @@ async def test_what_a_submission_maps_counts_at_once_and_its_answers_later(proce
     assert after.json()["status"] == "completed"
 
 
+async def test_what_the_submission_of_a_task_maps_counts_for_the_next_step(processes: Processes) -> None:
+    """The record itself is changed by another service, later than the step after the task has its turn."""
+    task = {**DOCUMENT["steps"][1], "id": "task", "done_on": "submit", "when": []}
+    after = {**DOCUMENT["steps"][0], "id": "after", "when": [{"contract.cancel_reason": {"is": "moving"}}]}
+    process = await processes.define(steps=[task, after])
+    anna, contract = await processes.contract(cancel_reason="price")
+    id_ = await processes.start(process, contract)
+    await processes.submit(
+        anna,
+        MapEffect(record=contract_of(contract), attributes=("cancel_reason",)),
+        task=TaskRef(instance_id=id_, step_id="task"),
+        mapped={"0": {"cancel_reason": "moving"}},
+    )
+
+    async def went_on() -> bool:
+        (instance,) = await processes.of_record(contract)
+        return bool(instance["steps"][0]["status"] == "done")
+
+    await eventually(went_on)
+    (instance,) = await processes.of_record(contract)
+    assert (instance["status"], instance["active"]["plan"]["id"]) == ("open", "after")
+
+
 async def test_staff_skip_reopen_assign_and_cancel(processes: Processes) -> None:
     process = await processes.define()
     anna, contract = await processes.contract(cancel_reason="price")
