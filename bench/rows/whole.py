@@ -49,7 +49,7 @@ async def _up(scene: Scene) -> AsyncIterator[Sequence[Contender]]:
             busy = (_processor_seconds(record.pid) - before) / (time.perf_counter() - at)
             return ready, resident_bytes(record.pid) / 2**30, busy * 100
 
-    yield (Contender("Portico, five services, PostgreSQL, Kafka", once),)
+    yield (Contender("Portico, seven services, PostgreSQL, Kafka", once),)
 
 
 ROWS = (
