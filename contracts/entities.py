@@ -86,3 +86,21 @@ class MappingRefused(Event, service="entities"):
     id: str
     code: str
     attribute: str | None = Field(description="The attribute that was wrong, where it was one")
+
+
+class ContactMade(Event, service="entities"):
+    """The contact that identity wanted for a portal user is there."""
+
+    user_id: str
+    portal_id: str
+    contact_id: str
+
+
+class ContactRefused(Event, service="entities"):
+    """The contact that identity wanted for a portal user cannot be made."""
+
+    user_id: str
+    portal_id: str
+    contact_id: str
+    code: str
+    attribute: str | None = Field(description="The attribute that was wrong, where it was one")

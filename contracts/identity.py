@@ -96,7 +96,10 @@ class UserUnassigned(_OfUser, service="identity"):
 
 
 class ContactWanted(_OfUser, service="identity"):
-    """Staff made a contact of a portal user: entities creates the record with this id and these values."""
+    """Staff want a contact made of a portal user: entities creates the record with these values, or refuses.
+
+    The user is assigned when it is there.
+    """
 
     contact_id: str
     customer_number: str
@@ -112,6 +115,14 @@ class IdentificationFailed(_OfUser, service="identity"):
 
 class _MailRequested(_OfUser, abstract=True):
     requested_at: datetime | None = Field(default=None, description="Counted, so that nobody's mailbox is flooded")
+
+
+class ContactNotMade(_OfUser, service="identity"):
+    """No contact could be made of a portal user; he waits as before."""
+
+    contact_id: str
+    code: str
+    attribute: str | None = Field(description="The attribute that was wrong, where it was one")
 
 
 class ActivationRequested(_MailRequested, service="identity"):

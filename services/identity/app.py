@@ -13,6 +13,7 @@ from chassis.texts import Texts
 from chassis.views import ViewReader
 from services.identity.access import gateway_api, links_api, staff_api, users_api
 from services.identity.access.accounts import Accounts
+from services.identity.access.contact_of_user import ContactAnswers
 from services.identity.access.credentials import Credentials
 from services.identity.access.desk import UserDesk
 from services.identity.access.erasures import FollowErasures
@@ -70,6 +71,7 @@ def _let_in(service: Service, tokens: Tokens) -> None:
     portals, labels = service.view(PORTALS), service.view(LABELS)
     rows, members = service.view(USER_ROWS), service.view(STAFF)
     service.consume(FollowErasures(service.streams))
+    service.consume(ContactAnswers(service.streams))
     together, passwords = Together(pool, service.streams), Passwords()
     credentials, sessions, links = Credentials(pool, passwords), Sessions(pool), Links(pool)
     desk = UserDesk(pool, together, portals, records)

@@ -12,6 +12,8 @@ from chassis.errors import NotFound, Rejected
 from contracts.base import Event
 from contracts.common import Json
 from contracts.entities import (
+    ContactMade,
+    ContactRefused,
     EntityChanged,
     EntityCreated,
     EntityDeleted,
@@ -42,15 +44,6 @@ class PutRecord:
     values: Mapping[str, object]
     relations: Relations
     decided_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CreateRecord:
-    """A record that no other system has named yet; one that exists stays as it is."""
-
-    id: str
-    values: Mapping[str, object]
-    relations: Relations = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +79,24 @@ class ApplyMapping:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeContact:
+    """The contact that identity wants for a portal user, answered in any case.
+
+    `values` are None when they cannot be read any more.
+    """
+
+    user_id: str
+    portal_id: str
+    id: str
+    values: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteRecord:
     id: str
 
 
-Command = PutRecord | CreateRecord | ChangeRecord | ApplyMapping | DeleteRecord
+Command = PutRecord | ChangeRecord | ApplyMapping | MakeContact | DeleteRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +121,12 @@ def decide(schema: Schema, command: Command, state: State) -> Sequence[Event]:
             if isinstance(state, NoRecord):
                 return _created(schema, wanted, command.external_id)
             return _changed(schema, wanted, state)
-        case CreateRecord():
-            return [] if isinstance(state, Record) else _new(schema, command.id, command.values, command.relations)
         case ChangeRecord():
             return _change(schema, command, state)
         case ApplyMapping():
             return _mapped(schema, command, state)
+        case MakeContact():
+            return _made(schema, command, state)
         case DeleteRecord():
             if isinstance(state, NoRecord):
                 raise NotFound("record_not_found", entity=schema.entity)
@@ -174,10 +180,27 @@ def _mapped(schema: Schema, command: ApplyMapping, state: State) -> Sequence[Eve
     try:
         events = _mapping(schema, command, state)
     except Rejected as rejected:
-        attribute = rejected.facts.get("attribute")
-        named = attribute if isinstance(attribute, str) else None
-        return [MappingRefused.model_validate({**answer, "code": rejected.code, "attribute": named})]
+        return [MappingRefused.model_validate({**answer, **_reason(rejected)})]
     return [*events, MappingApplied.model_validate(answer)]
+
+
+def _reason(rejected: Rejected) -> dict[str, str | None]:
+    """Code and attribute of a refusal, as answers to other services have them."""
+    attribute = rejected.facts.get("attribute")
+    return {"code": rejected.code, "attribute": attribute if isinstance(attribute, str) else None}
+
+
+def _made(schema: Schema, command: MakeContact, state: State) -> Sequence[Event]:
+    answer = {"user_id": command.user_id, "portal_id": command.portal_id, "contact_id": command.id}
+    try:
+        if isinstance(state, Record):
+            raise Rejected("contact_exists")
+        if command.values is None:
+            raise Rejected("person_erased")
+        events = _new(schema, command.id, command.values, {})
+    except Rejected as rejected:
+        return [ContactRefused.model_validate({**answer, **_reason(rejected)})]
+    return [*events, ContactMade.model_validate(answer)]
 
 
 def _mapping(schema: Schema, command: ApplyMapping, state: State) -> Sequence[Event]:

@@ -26,7 +26,7 @@ from contracts.processes import ActionRequested
 from services.entities import current
 from services.entities.access import CONTACT
 from services.entities.records import mappings
-from services.entities.records.decider import ChangeRecord, CreateRecord, decider_of
+from services.entities.records.decider import ChangeRecord, MakeContact, decider_of
 from services.entities.records.mappings import Surroundings
 from services.entities.records.views import RECORDS, RecordDocument, Records
 from services.entities.records.writer import existing
@@ -101,10 +101,9 @@ def _mirror(
 
 def _new_contact(event: ContactWanted, schema: Schema) -> list[Do[Any, Any]]:
     values = known(event.values)
-    if values is None:
-        return []
-    named = {**values, schema.external_id: event.customer_number}
-    return [Do(decider_of(schema), event.contact_id, CreateRecord(event.contact_id, named))]
+    named = None if values is None else {**values, schema.external_id: event.customer_number}
+    make = MakeContact(event.user_id, event.portal_id, event.contact_id, named)
+    return [Do(decider_of(schema), event.contact_id, make)]
 
 
 class RecordReactions:

@@ -1,21 +1,41 @@
-"""Making a contact of somebody whom nobody knew: what he told at his registration becomes attributes."""
+"""Making a contact of somebody whom nobody knew: what he told at his registration becomes attributes.
+
+Entities makes the record or refuses it; only then the user is assigned, or staff are told why not.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from collections.abc import Sequence
+from typing import Any
 
+import structlog
+
+from chassis.decider import Do
 from chassis.errors import Rejected
+from chassis.log import Connection
+from chassis.reactions import caused_by
+from chassis.streams import Streams
+from contracts.base import Event
 from contracts.common import Json
-from contracts.ids import record_id
+from contracts.entities import ContactMade, ContactRefused
+from contracts.envelope import Envelope
+from contracts.ids import Position, record_id
+from services.identity.access import registry
 from services.identity.access.desk import UserDesk
 from services.identity.contacts.views import CONTACT, EMAIL, find_contact
 from services.identity.portals.views import Labels
-from services.identity.users.decider import CreateContact
-from services.identity.users.state import User
+from services.identity.users.decider import USERS, CreateContact, GiveUpContact, TakeContact
+from services.identity.users.state import Refusal, User
 
 NUMBER_PREFIX, NUMBER_DIGITS = "P-", 8
 """Numbers that an ERP gives do not begin so; it can give its own later."""
 ATTEMPTS = 5
+ANSWER_SECONDS = 3.0
+POLL_SECONDS = 0.05
+
+log = structlog.get_logger()
 
 
 async def new_contact(
@@ -34,6 +54,63 @@ async def new_contact(
         raise Rejected("contact_exists", customer_number=number)
     told = {name: value for name, value in from_registration(user).items() if known is None or name in known.labels}
     return CreateContact(user_id, contact_id, number, {**told, **values})
+
+
+async def assigned_at(desk: UserDesk, command: CreateContact) -> Position | None:
+    """Where the user was assigned to his new contact; None when that is not known in time.
+
+    Raises Rejected when the contact cannot be made.
+    """
+    deadline = asyncio.get_running_loop().time() + ANSWER_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        loaded = await desk.streams.load(USERS, command.user_id)
+        match loaded.state:
+            case User(contact_id=command.contact_id):
+                return loaded.position
+            case User(refusal=Refusal(contact_id=command.contact_id, code=code, attribute=attribute)):
+                raise refused(code, attribute, command.customer_number)
+        await asyncio.sleep(POLL_SECONDS)
+    return None
+
+
+def refused(code: str, attribute: str | None, customer_number: str) -> Rejected:
+    """What staff are told when entities does not take a contact."""
+    if code == "contact_exists":
+        return Rejected(code, customer_number=customer_number)
+    return Rejected("invalid_contact_value" if attribute else "invalid_contact", attribute=attribute, reason=code)
+
+
+class ContactAnswers:
+    """Assigns users to the contacts that were made of them, and keeps why one could not be made."""
+
+    name = "access:contacts"
+    events: tuple[type[Event], ...] = (ContactMade, ContactRefused)
+    durable = True
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+
+    async def prepare(self, connection: Connection) -> None:
+        """Nothing to prepare."""
+
+    async def apply(self, connection: Connection, envelopes: Sequence[Envelope]) -> None:
+        commands = [_told(envelope) for envelope in envelopes]
+        events: list[Event] = []
+        for do, result in zip(commands, await self._streams.execute_all(commands, connection), strict=True):
+            if isinstance(result, Rejected):
+                log.warning("answer of entities refused", stream=do.stream, reason=str(result))
+            else:
+                events += result.events
+        await registry.keep(connection, events, self._streams.clock())
+
+
+def _told(envelope: Envelope) -> Do[Any, Any]:
+    event = envelope.event
+    if isinstance(event, ContactMade):
+        return Do(USERS, event.user_id, TakeContact(event.user_id, event.contact_id), caused_by(envelope))
+    assert isinstance(event, ContactRefused)  # noqa: S101 the only other one it is given
+    give_up = GiveUpContact(event.user_id, event.contact_id, event.code, event.attribute)
+    return Do(USERS, event.user_id, give_up, caused_by(envelope))
 
 
 def from_registration(user: User) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -16,9 +16,8 @@ from chassis.errors import NotFound, Rejected
 from chassis.http import CommandMetadata, answer
 from chassis.texts import Texts, language_of
 from contracts.common import Json, Language
-from contracts.identity import ContactWanted
 from services.identity.access.accounts import user_principal
-from services.identity.access.contact_of_user import new_contact
+from services.identity.access.contact_of_user import assigned_at, new_contact
 from services.identity.access.desk import UserDesk
 from services.identity.access.table import COLUMNS, UserEntry, UserTable, chosen, csv_of
 from services.identity.addresses import checked
@@ -87,10 +86,11 @@ class ContactOfUser(BaseModel):
 
 
 class ContactMade(BaseModel):
-    """The contact; entities creates its record now."""
+    """The contact. `requested`: entities has not answered yet; the user's row will tell how it ended."""
 
     contact_id: str
     customer_number: str
+    status: Literal["assigned", "requested"]
 
 
 class WithReason(BaseModel):
@@ -191,15 +191,28 @@ def assignments_router(desk: UserDesk, labels: Labels) -> APIRouter:
     ) -> None:
         answer(response, await desk.carry_out(Unassign(user_id, reason), metadata))
 
-    @api.post("/users/{user_id}/contact", status_code=201, summary="Make a contact of the user and assign it")
+    @api.post(
+        "/users/{user_id}/contact",
+        status_code=201,
+        summary="Make a contact of the user and assign it",
+        responses={202: {"model": ContactMade, "description": "Entities has not answered yet"}},
+    )
     async def create_contact(
         user_id: UserId, wanted: ContactOfUser, metadata: CommandMetadata, response: Response, _: Staff
     ) -> ContactMade:
+        """Waits until entities has made the record, and says why when it cannot; 202 when the answer takes longer."""
         command = await new_contact(desk, labels, user_id, wanted.customer_number, wanted.values)
-        outcome = await desk.carry_out(command, metadata)
-        answer(response, outcome)
-        made = next(event for event in outcome.events if isinstance(event, ContactWanted))
-        return ContactMade(contact_id=made.contact_id, customer_number=made.customer_number)
+        answer(response, await desk.carry_out(command, metadata))
+        position = await assigned_at(desk, command)
+        if position is None:
+            response.status_code = 202
+        else:
+            response.headers["Portico-Position"] = str(position)
+        return ContactMade(
+            contact_id=command.contact_id,
+            customer_number=command.customer_number,
+            status="assigned" if position else "requested",
+        )
 
     @api.post("/portals/{portal_id}/invitations", status_code=202, summary="Invite a contact into a portal")
     async def invite(

@@ -15,6 +15,7 @@ from contracts.identity import (
     AccessExpirySet,
     ActivationRequested,
     AssignedBy,
+    ContactNotMade,
     ContactWanted,
     IdentificationFailed,
     ImpersonationEnded,
@@ -120,12 +121,30 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class CreateContact:
-    """A contact is made of the user, and he is assigned to it."""
+    """A contact is to be made of the user; when entities has it, he is assigned to it."""
 
     user_id: str
     contact_id: str
     customer_number: str
     values: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeContact:
+    """The contact that was to be made of the user is there."""
+
+    user_id: str
+    contact_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUpContact:
+    """The contact that was to be made of the user cannot be made."""
+
+    user_id: str
+    contact_id: str
+    code: str
+    attribute: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +189,7 @@ class Delete:
 
 
 OwnCommand = RequestActivation | RequestReset | Activate | ChangePassword | SignIn
-AssignmentCommand = Match | Identify | Assign | CreateContact | Unassign
+AssignmentCommand = Match | Identify | Assign | CreateContact | TakeContact | GiveUpContact | Unassign
 StaffCommand = Block | Unblock | SetExpiry | Impersonate | EndImpersonation | Delete
 OfUser = OwnCommand | AssignmentCommand | StaffCommand
 UserCommand = Register | Invite | OfUser
@@ -224,7 +243,7 @@ def _of_user(command: OfUser, user: User) -> Sequence[Event]:
     match command:
         case RequestActivation() | RequestReset() | Activate() | ChangePassword() | SignIn():
             return _by_himself(command, user)
-        case Match() | Identify() | Assign() | CreateContact() | Unassign():
+        case Match() | Identify() | Assign() | CreateContact() | TakeContact() | GiveUpContact() | Unassign():
             return _assignment(command, user)
         case _:
             return _by_staff(command, user)
@@ -282,10 +301,11 @@ def _assignment(command: AssignmentCommand, user: User) -> Sequence[Event]:
                 return []
             return _assigned(command.user_id, user, contact_id, "staff")
         case CreateContact(contact_id=contact_id, customer_number=number, values=values):
-            wanted = ContactWanted(
-                **ids, contact_id=contact_id, customer_number=number, person=f"contact/{contact_id}", values=values
-            )
-            return [wanted, *_assigned(command.user_id, user, contact_id, "staff")]
+            _refuse_assigned(user)
+            person = f"contact/{contact_id}"
+            return [ContactWanted(**ids, contact_id=contact_id, customer_number=number, person=person, values=values)]
+        case TakeContact() | GiveUpContact():
+            return _contact_answered(command, user)
         case Unassign(reason=reason):
             if user.contact_id is None:
                 return []
@@ -294,9 +314,30 @@ def _assignment(command: AssignmentCommand, user: User) -> Sequence[Event]:
             assert_never(command)
 
 
-def _assigned(user_id: str, user: User, contact_id: str, by: AssignedBy) -> list[Event]:
+def _contact_answered(command: TakeContact | GiveUpContact, user: User) -> list[Event]:
+    """Nothing when another contact is wanted by now, or he belongs to one already."""
+    if user.wanted != command.contact_id or user.contact_id is not None:
+        return []
+    if isinstance(command, TakeContact):
+        return _assigned(command.user_id, user, command.contact_id, "staff")
+    return [
+        ContactNotMade(
+            user_id=command.user_id,
+            portal_id=user.portal_id,
+            contact_id=command.contact_id,
+            code=command.code,
+            attribute=command.attribute,
+        )
+    ]
+
+
+def _refuse_assigned(user: User) -> None:
     if user.contact_id is not None:
         raise Rejected("user_assigned_already", contact_id=user.contact_id)
+
+
+def _assigned(user_id: str, user: User, contact_id: str, by: AssignedBy) -> list[Event]:
+    _refuse_assigned(user)
     return [UserAssigned(user_id=user_id, portal_id=user.portal_id, contact_id=contact_id, by=by)]
 
 

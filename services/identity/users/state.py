@@ -10,6 +10,8 @@ from contracts.common import Language
 from contracts.identity import (
     AccessExpirySet,
     ActivationRequested,
+    ContactNotMade,
+    ContactWanted,
     IdentificationFailed,
     ImpersonationEnded,
     ImpersonationStarted,
@@ -40,10 +42,20 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a contact could not be made of a user."""
+
+    contact_id: str
+    code: str
+    attribute: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """`email` and `name` are None once he is erased. A session is good only in the `epoch` in which it began.
 
-    `left` are contacts from which staff took him away: his e-mail alone does not bring him back there.
+    `left` are contacts from which staff took him away: his e-mail alone does not bring him back there. `wanted` is
+    the contact that is being made of him, `refusal` why the last one could not be made.
     """
 
     portal_id: str
@@ -53,6 +65,8 @@ class User:
     already_customer: bool
     active: bool = False
     contact_id: str | None = None
+    wanted: str | None = None
+    refusal: Refusal | None = None
     left: frozenset[str] = frozenset()
     blocked: bool = False
     expires_at: datetime | None = None
@@ -95,7 +109,11 @@ def _changed(user: User, event: Event) -> User:
 def _belonging(user: User, event: Event) -> User:
     match event:
         case UserAssigned(contact_id=contact_id):
-            return replace(user, contact_id=contact_id, failed_identifications=0)
+            return replace(user, contact_id=contact_id, wanted=None, refusal=None, failed_identifications=0)
+        case ContactWanted(contact_id=contact_id):
+            return replace(user, wanted=contact_id, refusal=None)
+        case ContactNotMade(contact_id=contact_id, code=code, attribute=attribute):
+            return replace(user, wanted=None, refusal=Refusal(contact_id, code, attribute))
         case UserUnassigned(contact_id=contact_id):
             return replace(user, contact_id=None, left=user.left | {contact_id}, epoch=user.epoch + 1)
         case IdentificationFailed():

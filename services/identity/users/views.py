@@ -16,6 +16,8 @@ from contracts.identity import (
     AccessExpirySet,
     ActivationRequested,
     AssignedBy,
+    ContactNotMade,
+    ContactWanted,
     InvitationRequested,
     PersonErased,
     UserActivated,
@@ -48,6 +50,9 @@ class UserRow(BaseModel):
     assignment: AssignmentStatus = "pending"
     contact_id: str | None = None
     assigned_by: AssignedBy | None = None
+    contact_refusal: str | None = Field(
+        default=None, description="Why the contact that staff wanted could not be made: a code, and the attribute"
+    )
     blocked: bool = False
     expires_at: datetime | None = None
     registered_at: datetime
@@ -71,6 +76,8 @@ _EVENTS: tuple[type[Event], ...] = (
     UserRegistered,
     UserAssigned,
     UserUnassigned,
+    ContactWanted,
+    ContactNotMade,
     ActivationRequested,
     InvitationRequested,
     UserActivated,
@@ -124,7 +131,11 @@ def _registered(event: UserRegistered, at: datetime, erased: bool) -> UserRow:
 def _changes(event: Event, at: datetime) -> Mapping[str, Any]:
     match event:
         case UserAssigned(contact_id=contact_id, by=by):
-            return {"assignment": "assigned", "contact_id": contact_id, "assigned_by": by}
+            return {"assignment": "assigned", "contact_id": contact_id, "assigned_by": by, "contact_refusal": None}
+        case ContactWanted():
+            return {"contact_refusal": None}
+        case ContactNotMade(code=code, attribute=attribute):
+            return {"contact_refusal": f"{code}: {attribute}" if attribute else code}
         case UserUnassigned():
             return {"assignment": "pending", "contact_id": None, "assigned_by": None}
         case ActivationRequested() | InvitationRequested():
@@ -143,7 +154,7 @@ def _changes(event: Event, at: datetime) -> Mapping[str, Any]:
 
 USER_ROWS: View[UserDoc] = View(
     "user_rows",
-    1,
+    2,
     UserDoc,
     _EVENTS,
     key,

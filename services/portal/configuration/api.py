@@ -33,6 +33,7 @@ Anybody = Annotated[Principal, Depends(allow("gateway", "customer", "installer",
 PortalPath = Annotated[str, Path(pattern=PORTAL_ID, description="The portal's id, e.g. customers")]
 ETAG = {"ETag": {"description": "The portal's version; send it as If-Match", "schema": {"type": "string"}}}
 POSITION = {"Portico-Position": {"description": "Where the change stands", "schema": {"type": "string"}}}
+MOST_PORTALS = 200
 CHANGED: dict[int | str, dict[str, Any]] = {200: {"headers": ETAG | POSITION}}
 DOCUMENT = {
     "requestBody": {
@@ -47,6 +48,12 @@ class PortalPage(BaseModel):
 
     items: list[PortalDocument]
     next: str | None = Field(description="The `cursor` of the next page; null on the last one")
+
+
+class AppearancePage(BaseModel):
+    """How every portal presents itself, in the order of their ids."""
+
+    items: list[Appearance]
 
 
 class Warned(BaseModel):
@@ -65,6 +72,7 @@ class Configured(PortalDocument):
 def router(streams: Streams, portals: Portals, definitions: Definitions, texts: Texts, fresh: Fresh) -> APIRouter:
     """The routes of portals, their instalment rules and their appearance."""
     api = APIRouter(tags=["portals"])
+    _appearances(api, streams, portals, fresh)
 
     @api.get(
         "/portals", summary="All portals", dependencies=[Depends(fresh(PORTALS))], response_model_exclude_unset=True
@@ -132,14 +140,6 @@ def router(streams: Streams, portals: Portals, definitions: Definitions, texts: 
         outcome = await streams.execute(PORTAL, portal_id, SetInstalments(document.settings()), request)
         return await _answered(response, portal_id, outcome)
 
-    @api.get(
-        "/portals/{portal_id}/appearance",
-        response_model=Appearance,
-        summary="What everybody may know of a portal: name, colours, logo, texts",
-    )
-    async def get_appearance(_: Anybody, request: Request, portal_id: PortalPath) -> Response:
-        return conditional(request, Appearance.of(_configured(await streams.load(PORTAL, portal_id))))
-
     async def _answered(response: Response, portal_id: str, outcome: Outcome) -> PortalDocument:
         answer(response, outcome)
         for event in outcome.events:
@@ -148,6 +148,27 @@ def router(streams: Streams, portals: Portals, definitions: Definitions, texts: 
         return _document(await streams.load(PORTAL, portal_id))
 
     return api
+
+
+def _appearances(api: APIRouter, streams: Streams, portals: Portals, fresh: Fresh) -> None:
+    @api.get(
+        "/portals/{portal_id}/appearance",
+        response_model=Appearance,
+        summary="What everybody may know of a portal: name, colours, logo, texts",
+    )
+    async def get_appearance(_: Anybody, request: Request, portal_id: PortalPath) -> Response:
+        return conditional(request, Appearance.of(_configured(await streams.load(PORTAL, portal_id))))
+
+    @api.get(
+        "/appearances",
+        response_model=AppearancePage,
+        summary="The appearance of every portal, for a gateway that serves them all",
+        dependencies=[Depends(fresh(PORTALS))],
+    )
+    async def get_appearances(_: Annotated[Principal, Depends(allow("gateway"))], request: Request) -> Response:
+        found = await list_portals(portals, "", MOST_PORTALS)
+        loaded = await asyncio.gather(*(streams.load(PORTAL, portal_id) for portal_id in found))
+        return conditional(request, AppearancePage(items=[Appearance.of(_configured(each)) for each in loaded]))
 
 
 def _document(loaded: Loaded[PortalState]) -> PortalDocument:

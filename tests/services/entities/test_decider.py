@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from chassis.errors import Rejected
 from contracts.base import Event, Sealed
 from contracts.entities import (
+    ContactMade,
+    ContactRefused,
     EntityChanged,
     EntityCreated,
     EntityDeleted,
@@ -22,8 +24,8 @@ from services.entities.app import SCHEMAS
 from services.entities.records.decider import (
     ApplyMapping,
     ChangeRecord,
-    CreateRecord,
     DeleteRecord,
+    MakeContact,
     PutRecord,
     decider_of,
 )
@@ -264,7 +266,8 @@ class TestOtherServices:
 
     def test_a_contact_of_a_portal_user(self) -> None:
         id_ = record_id("contact", "K-9")
-        command = CreateRecord(id_, {"customer_number": "K-9", "last_name": "Berg"})
+        command = MakeContact("u", "customers", id_, {"customer_number": "K-9", "last_name": "Berg"})
+        answer = {"user_id": "u", "portal_id": "customers", "contact_id": id_}
         created = contact(last_name="Berg").model_copy(
             update={
                 "id": id_,
@@ -273,9 +276,18 @@ class TestOtherServices:
                 "attributes": {"customer_number": "K-9"},
             }
         )
-        given(CONTACT).when(command).then(created)
-        given(CONTACT, created).when(command).then()
-        given(CONTACT).when(replace(command, id="other")).rejects("invalid_record_id")
+
+        def not_made(code: str, attribute: str | None = None, **other: str) -> ContactRefused:
+            return ContactRefused.model_validate({**answer, **other, "code": code, "attribute": attribute})
+
+        made = ContactMade.model_validate(answer)
+        given(CONTACT).when(command).then(created, made)
+        given(CONTACT, created, made).when(command).then(not_made("contact_exists"))
+        other = not_made("invalid_record_id", "customer_number", contact_id="other")
+        given(CONTACT).when(replace(command, id="other")).then(other)
+        nameless = replace(command, values={"customer_number": "K-9"})
+        given(CONTACT).when(nameless).then(not_made("invalid_missing", "last_name"))
+        given(CONTACT).when(replace(command, values=None)).then(not_made("person_erased"))
 
 
 APPLIED = MappingApplied(submission_id="s-1", effect=0, entity="contract", id="v")

@@ -232,7 +232,9 @@ async def test_identity_wants_a_contact(world: World) -> None:
         values={"last_name": "Neu", "email": "cleo@example.org"},
     )
     await world.say("user/u-9", wanted, wanted)
-    (created,) = await world.events(f"contact/{id_}", 1)
+    created, made, refused = await world.events(f"contact/{id_}", 3)
+    assert (made.user_id, made.contact_id) == ("u-9", id_)
+    assert (refused.user_id, refused.code) == ("u-9", "contact_exists")
     assert (created.id, created.external_id) == (id_, "R-9")
     assert created.personal == {"last_name": "Neu", "email": "cleo@example.org"}
     assert await world.put("contact/R-9", last_name="Neu") == id_

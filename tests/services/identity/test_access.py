@@ -309,7 +309,7 @@ async def test_an_erased_contact_takes_its_user_along(world: World) -> None:
     await world.follows(user_id)
     erased = await world.post(f"/persons/contact/{contact_id}/erase", {"reason": "she asked"}, "operator")
     assert erased.status_code == 200
-    await world.until("SELECT FROM view_user_rows_v1 WHERE key = %s AND doc->'row' = 'null'", user_id)
+    await world.until("SELECT FROM view_user_rows_v2 WHERE key = %s AND doc->'row' = 'null'", user_id)
     assert await world.rows("SELECT FROM users WHERE user_id = %s", user_id) == []
     for table in ("passwords", "sessions", "links", "chosen_passwords"):
         assert await world.rows(f"SELECT FROM {table} WHERE subject = %s", user_subject(user_id)) == []
@@ -317,7 +317,7 @@ async def test_an_erased_contact_takes_its_user_along(world: World) -> None:
     assert refusal(await world.sign_in(email), 401) == "sign_in_refused"
     blanked = "SELECT FROM view_known_records_v1 WHERE key = %s AND doc->'email' = 'null' AND doc->'personal' = '{}'"
     await world.until(blanked, f"contact/{contact_id}")
-    assert email not in str(await world.rows("SELECT doc FROM view_user_rows_v1"))
+    assert email not in str(await world.rows("SELECT doc FROM view_user_rows_v2"))
     assert await world.service.keyring.find([user_subject(user_id)]) == {}
     again = await world.register(email)
     assert again != user_id, "the address is free again"
@@ -327,7 +327,7 @@ async def test_a_user_who_is_assigned_at_the_moment_of_an_erasure_goes_too(world
     user_id, contact_id = await world.register(address()), await world.contact()
     await world.post(f"/persons/contact/{contact_id}/erase", {"reason": "he asked"}, "operator")
     await world.service.streams.execute(USERS, user_id, Assign(user_id, contact_id))
-    await world.until("SELECT FROM view_user_rows_v1 WHERE key = %s AND doc->'row' = 'null'", user_id)
+    await world.until("SELECT FROM view_user_rows_v2 WHERE key = %s AND doc->'row' = 'null'", user_id)
     await world.until(
         "SELECT FROM view_known_records_v1 WHERE key = %s AND doc->'erased' = 'true'", f"contact/{contact_id}"
     )

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from chassis.testing import eventually
-from contracts.identity import ContactWanted, UserAssigned
-from contracts.ids import record_id
+from contracts.identity import ContactNotMade, UserAssigned
+from contracts.ids import record_id, stream
+from services.identity.access import contact_of_user
 from services.identity.users.decider import MAXIMUM_MAILS
-from tests.services.identity.world import OTHER_PASSWORD, PASSWORD, World, address, refusal
+from tests.services.identity.world import OTHER_PASSWORD, PASSWORD, World, address, made, refusal, refused
 
 
 async def test_a_known_customer_is_assigned_confirms_and_signs_in(world: World) -> None:
@@ -118,11 +119,14 @@ async def test_who_is_unknown_waits_and_staff_make_a_contact_of_him(world: World
     user_id = await world.activated(email, name="Cleo Maria Neumann", already_customer=False)
     session = (await world.sign_in(email)).json()
     assert session["status"] == "waiting"
-    made = await world.post(f"/users/{user_id}/contact", {"values": {"phone": "+49 30 1234567"}}, "staff")
-    assert made.status_code == 201, made.text
-    number, contact_id = made.json()["customer_number"], made.json()["contact_id"]
+    answered, wanted = await world.make_contact(user_id, {"values": {"phone": "+49 30 1234567"}}, made)
+    assert (answered.status_code, answered.json()["status"]) == (201, "assigned"), answered.text
+    number, contact_id = answered.json()["customer_number"], answered.json()["contact_id"]
     assert contact_id == record_id("contact", number)
-    wanted = next(event for event in await world.history(user_id) if isinstance(event, ContactWanted))
+    *_, assignment = await world.service.streams.history(stream("users", user_id))
+    assert assignment.event == UserAssigned(user_id=user_id, portal_id="customers", contact_id=contact_id, by="staff")
+    assert answered.headers["portico-position"] == str(assignment.position)
+    assert await world.assigned(user_id) == contact_id
     assert wanted.values == {
         "first_name": "Cleo Maria",
         "last_name": "Neumann",
@@ -140,6 +144,46 @@ async def test_who_is_unknown_waits_and_staff_make_a_contact_of_him(world: World
     number = await world.number_of(await world.contact())
     taken = await world.post(f"/users/{stranger}/contact", {"customer_number": number}, "staff")
     assert refusal(taken, 409) == "contact_exists"
+
+
+@pytest.mark.parametrize(
+    ("code", "attribute", "status", "told"),
+    [
+        ("invalid_date", "born_on", 422, "invalid_contact_value"),
+        ("person_erased", None, 422, "invalid_contact"),
+        ("contact_exists", None, 409, "contact_exists"),
+    ],
+)
+async def test_staff_are_told_why_a_contact_cannot_be_made(
+    world: World, code: str, attribute: str | None, status: int, told: str
+) -> None:
+    email = address()
+    user_id = await world.activated(email)
+    answered, wanted = await world.make_contact(user_id, {}, lambda wanted: refused(wanted, code, attribute))
+    assert refusal(answered, status) == told
+    assert (attribute or wanted.customer_number) in answered.json()["detail"] or told == "invalid_contact"
+    assert (await world.history(user_id))[-1] == ContactNotMade(
+        user_id=user_id, portal_id="customers", contact_id=wanted.contact_id, code=code, attribute=attribute
+    )
+    assert (await world.sign_in(email)).json()["status"] == "waiting"
+    assert await world.refusal_of(user_id) == (f"{code}: {attribute}" if attribute else code)
+    better, _ = await world.make_contact(user_id, {}, made)
+    assert (better.status_code, better.json()["status"]) == (201, "assigned"), better.text
+    assert (await world.sign_in(email)).json()["status"] == "ready"
+
+
+async def test_who_waits_too_long_for_a_contact_is_assigned_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contact_of_user, "ANSWER_SECONDS", 0.2)
+    email = address()
+    user_id = await world.activated(email)
+    answered = await world.post(f"/users/{user_id}/contact", {}, "staff")
+    assert (answered.status_code, answered.json()["status"]) == (202, "requested"), answered.text
+    assert (await world.sign_in(email)).json()["status"] == "waiting", "nobody belongs to a contact that is not there"
+    wanted = await world.wanted(user_id)
+    await world.say(stream("contact", wanted.contact_id), made(wanted), made(wanted))
+    assert await world.assigned(user_id) == answered.json()["contact_id"]
 
 
 async def test_a_contact_that_appears_or_changes_later_is_found(world: World) -> None:

@@ -140,7 +140,7 @@ async def test_the_table_tells_registration_and_assignment_apart(world: World) -
     second = await world.activated(unknown, portal, name="Cleo Neumann", already_customer=False)
     await world.assigned(first)
     blocked = await world.post(f"/users/{second}/block", {"reason": "a test"}, "staff")
-    await world.until("SELECT FROM view_user_rows_v1 WHERE key = %s AND doc->'row'->>'contact_id' IS NOT NULL", first)
+    await world.until("SELECT FROM view_user_rows_v2 WHERE key = %s AND doc->'row'->>'contact_id' IS NOT NULL", first)
     position = blocked.headers["portico-position"]
     rows = {row["user_id"]: row for row in await users(world, position, portal_id=portal)}
     assert set(rows) == {first, second}
@@ -172,7 +172,7 @@ async def test_the_table_is_exported(world: World, language: Language, headings:
     for name in ("=cmd|' /C calc'!A0", 'Müller; "Söhne"', "Zoë"):
         await world.register(address(), portal, name=name)
     await world.until(
-        "SELECT FROM view_user_rows_v1 WHERE doc->'row'->>'portal_id' = %s GROUP BY () HAVING count(*) = 3", portal
+        "SELECT FROM view_user_rows_v2 WHERE doc->'row'->>'portal_id' = %s GROUP BY () HAVING count(*) = 3", portal
     )
     answered = await world.ask(
         "GET",
@@ -192,7 +192,7 @@ async def test_pages_go_through_all_users(world: World) -> None:
     portal = await world.portal("pages")
     expected = {await world.register(address(), portal) for _ in range(5)}
     await world.until(
-        "SELECT FROM view_user_rows_v1 WHERE doc->'row'->>'portal_id' = %s GROUP BY () HAVING count(*) = 5", portal
+        "SELECT FROM view_user_rows_v2 WHERE doc->'row'->>'portal_id' = %s GROUP BY () HAVING count(*) = 5", portal
     )
     found: list[str] = []
     after: str | None = ""
@@ -211,7 +211,7 @@ async def test_one_user_with_the_contacts_that_he_may_be(world: World) -> None:
     email = address()
     both = {await world.contact(email=email, first_name="Ben", last_name="Krüger") for _ in range(2)}
     user_id = await world.register(email)
-    await world.until("SELECT FROM view_user_rows_v1 WHERE key = %s", user_id)
+    await world.until("SELECT FROM view_user_rows_v2 WHERE key = %s", user_id)
     details = (await world.ask("GET", f"/users/{user_id}", role="staff")).json()
     assert details["standing"] == "identify"
     assert {candidate["contact_id"] for candidate in details["candidates"]} == both

@@ -14,6 +14,8 @@ from contracts.entities import EntityChanged, EntityCreated, EntityDeleted, Enti
 from contracts.envelope import Envelope, Metadata, Record
 from contracts.identity import (
     AccessExpirySet,
+    ContactNotMade,
+    ContactWanted,
     PersonErased,
     StaffBlocked,
     StaffRegistered,
@@ -69,6 +71,18 @@ def test_a_row_tells_what_became_of_a_user() -> None:
     assert left is not None
     assert left.row is not None
     assert (left.row.assignment, left.row.contact_id) == ("pending", None)
+    wanted = ContactWanted(**IDS, contact_id="c", customer_number="P-1", person="contact/c", values={})
+    not_made = ContactNotMade(**IDS, contact_id="c", code="invalid_date", attribute="born_on")
+    for events, refusal in (
+        ((wanted, not_made), "invalid_date: born_on"),
+        ((wanted, not_made.model_copy(update={"attribute": None})), "invalid_date"),
+        ((wanted, not_made, wanted), None),
+        ((wanted, not_made, assigned), None),
+    ):
+        refused = user(REGISTERED, *events)
+        assert refused is not None
+        assert refused.row is not None
+        assert refused.row.contact_refusal == refusal
     until = user(REGISTERED, AccessExpirySet(**IDS, expires_at=NOW))
     assert until is not None
     assert until.row is not None

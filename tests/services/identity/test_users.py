@@ -9,6 +9,7 @@ from contracts.common import Json
 from contracts.identity import (
     AccessExpirySet,
     ActivationRequested,
+    ContactNotMade,
     ContactWanted,
     IdentificationFailed,
     ImpersonationEnded,
@@ -52,6 +53,7 @@ from services.identity.users.decider import (
     CreateContact,
     Delete,
     EndImpersonation,
+    GiveUpContact,
     Identify,
     Impersonate,
     Invite,
@@ -61,6 +63,7 @@ from services.identity.users.decider import (
     RequestReset,
     SetExpiry,
     SignIn,
+    TakeContact,
     Unassign,
     Unblock,
 )
@@ -128,8 +131,16 @@ def test_staff_assign_take_away_and_make_contacts() -> None:
     new.when(Unassign("u", "")).then()
     values: dict[str, Json] = {"last_name": "Neumann"}
     wanted = ContactWanted(**IDS, contact_id="c", customer_number="P-1", person="contact/c", values=values)
-    new.when(CreateContact("u", "c", "P-1", values)).then(wanted, by_staff)
+    new.when(CreateContact("u", "c", "P-1", values)).then(wanted)
     assigned.when(CreateContact("u", "c", "P-1", values)).rejects("user_assigned_already")
+    waits = given(USERS, REGISTERED, wanted)
+    waits.when(TakeContact("u", "c")).then(by_staff)
+    waits.when(TakeContact("u", "d")).then()
+    not_made = ContactNotMade(**IDS, contact_id="c", code="invalid_date", attribute="born_on")
+    waits.when(GiveUpContact("u", "c", "invalid_date", "born_on")).then(not_made)
+    waits.when(GiveUpContact("u", "d", "invalid_date", None)).then()
+    given(USERS, REGISTERED, wanted, not_made).when(TakeContact("u", "c")).then()
+    given(USERS, REGISTERED, wanted, by_staff).when(GiveUpContact("u", "c", "contact_exists", None)).then()
 
 
 def test_an_address_is_confirmed_once() -> None:

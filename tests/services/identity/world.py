@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,8 +18,9 @@ from chassis.service_calls import ServiceCalls
 from chassis.testing import RunningService, eventually
 from contracts.base import Event
 from contracts.common import Text
-from contracts.entities import EntityChanged, EntityCreated, SchemaPublished
+from contracts.entities import ContactMade, ContactRefused, EntityChanged, EntityCreated, SchemaPublished
 from contracts.envelope import Metadata
+from contracts.identity import ContactWanted
 from contracts.ids import record_id, stream
 from contracts.portal import InstalmentSettings, PortalConfigured, Registration
 from services.identity.access.erasures import FollowErasures
@@ -141,6 +144,25 @@ class World:
         )
         await self.say(stream("contact", contact_id), changed)
 
+    async def make_contact(
+        self, user_id: str, body: Any, answer: Callable[[ContactWanted], ContactMade | ContactRefused]
+    ) -> tuple[httpx.Response, ContactWanted]:
+        """Staff make a contact of a user, and entities answers while they wait."""
+        before = len(await self.history(user_id))
+        async with asyncio.TaskGroup() as group:
+            asked = group.create_task(self.post(f"/users/{user_id}/contact", body, "staff"))
+            wanted = await self.wanted(user_id, before)
+            await self.say(stream("contact", wanted.contact_id), answer(wanted))
+        return asked.result(), wanted
+
+    async def wanted(self, user_id: str, before: int = 0) -> ContactWanted:
+        """Waits until a contact of the user is wanted; `before` are events that were there already."""
+
+        async def found() -> list[ContactWanted]:
+            return [event for event in (await self.history(user_id))[before:] if isinstance(event, ContactWanted)]
+
+        return (await eventually(found))[0]
+
     async def contract(self, number: str, holder: str) -> None:
         id_ = record_id("contract", number)
         created = EntityCreated(
@@ -199,6 +221,12 @@ class World:
         rows = await self.until("SELECT contact_id FROM users WHERE user_id = %s AND contact_id IS NOT NULL", user_id)
         return str(rows[0][0])
 
+    async def refusal_of(self, user_id: str) -> str:
+        """Waits until the table of users tells why no contact could be made of a user."""
+        path = "SELECT doc->'row'->>'contact_refusal' FROM view_user_rows_v2 WHERE key = %s"
+        rows = await self.until(f"{path} AND doc->'row'->>'contact_refusal' IS NOT NULL", user_id)
+        return str(rows[0][0])
+
     async def wishes_done(self) -> None:
         async def done() -> bool:
             return not await self.rows("SELECT FROM wishes")
@@ -234,6 +262,20 @@ class World:
     async def until(self, statement: str, *parameters: object) -> list[Any]:
         """Waits until a query finds something."""
         return await eventually(lambda: self.rows(statement, *parameters))
+
+
+def made(wanted: ContactWanted) -> ContactMade:
+    return ContactMade(user_id=wanted.user_id, portal_id=wanted.portal_id, contact_id=wanted.contact_id)
+
+
+def refused(wanted: ContactWanted, code: str, attribute: str | None) -> ContactRefused:
+    return ContactRefused(
+        user_id=wanted.user_id,
+        portal_id=wanted.portal_id,
+        contact_id=wanted.contact_id,
+        code=code,
+        attribute=attribute,
+    )
 
 
 def address() -> str:

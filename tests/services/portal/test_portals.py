@@ -111,7 +111,7 @@ async def test_the_document_of_the_formats_is_taken_and_given_back(
 async def test_what_everybody_may_know_of_a_portal(client: httpx.AsyncClient, users: Users) -> None:
     texts = {"start.welcome": {"de": "Willkommen!", "en": "Welcome!"}}
     path, wanted = document(design={"brand": "#f2b705", "logo": LOGO}, texts=texts)
-    await client.put(path, json=wanted, headers=users.role("staff"))
+    put = await client.put(path, json=wanted, headers=users.role("staff"))
     for headers in (users.role("gateway"), users.customer(None)):
         appearance = await client.get(f"{path}/appearance", headers=headers)
         shown = appearance.json()
@@ -119,6 +119,12 @@ async def test_what_everybody_may_know_of_a_portal(client: httpx.AsyncClient, us
         assert (shown["logo"], shown["texts"], shown["registration_open"]) == (LOGO, texts, True)
         assert not {"permissions", "actions", "instalments"} & shown.keys()
     assert (await client.get(f"{path}/appearance")).status_code == 401
+    seen = {**users.role("gateway"), "Portico-Position": put.headers["Portico-Position"]}
+    every = await client.get("/appearances", headers=seen)
+    assert shown in every.json()["items"]
+    unchanged = {**seen, "If-None-Match": every.headers["ETag"]}
+    assert (await client.get("/appearances", headers=unchanged)).status_code == 304
+    assert (await client.get("/appearances", headers=users.role("customer"))).status_code == 403
     nowhere = await client.get("/portals/nowhere/appearance", headers=users.role("gateway"))
     assert (nowhere.status_code, nowhere.json()["code"]) == (404, "portal_not_found")
 
