@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,15 +13,18 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
 
 from cli.invocation import portico
 from cli.problem import Problem
 from cli.seeding.feeder import Target, applied, feed
 from cli.seeding.generator import customers
 from cli.stack.background import is_ready, started
+from cli.stack.gateway import STAFF, index_url, site_url
 from cli.stack.state import Record, State, state_folder
 from cli.story.account import Terminal
 from cli.story.customer import play_customer
+from cli.story.people import MARIA, Visitor, employ
 from cli.story.plot import CUSTOMER, play
 from cli.story.stage import ERP_IN, Place, StoryFailed, set_up
 from cli.story.utility import PORTAL
@@ -41,7 +44,7 @@ def demo(
     state = State(state_folder())
     with _ended_by_sigterm(), _running(state, console) as (record, ours):
         try:
-            asyncio.run(_perform(Place.of(record), count, console))
+            visitors = asyncio.run(_perform(Place.of(record), count, console))
         except StoryFailed as failed:
             console.print(f"\n[bold red]✗ Expected {escape(failed.expected)}[/]")
             console.print(f"[red]  but got {escape(str(failed.came))}[/]")
@@ -51,6 +54,7 @@ def demo(
             reason = str(error) or f"it took longer than {LIMIT_SECONDS} s"
             raise Problem(f"The demo was cut off: {reason}.", f"The logs are in {state.logs}.") from error
         _what_next(console, record, stays=keep or not ours)
+        _who_signs_in(console, record, visitors)
         if keep and ours:
             console.print("\nEverything goes on running here until Ctrl-C.")
             with suppress(KeyboardInterrupt):
@@ -84,14 +88,16 @@ def _running(state: State, console: Console) -> Iterator[tuple[Record, bool]]:
         console.print("Stopping …")
 
 
-async def _perform(place: Place, count: int, console: Console) -> None:
+async def _perform(place: Place, count: int, console: Console) -> list[Visitor]:
     async with asyncio.timeout(LIMIT_SECONDS):
         if count:
             await _more_customers(place, count, console)
         async with set_up(place, Terminal(console)) as stage:
             await play(stage)
-            await play_customer(stage)
+            visitors = await play_customer(stage)
+            await employ(stage, MARIA)
     console.print("\n[bold green]Both stories went as they must; every step was verified.[/]")
+    return visitors
 
 
 async def _more_customers(place: Place, count: int, console: Console) -> None:
@@ -133,6 +139,16 @@ def _what_next(console: Console, record: Record, *, stays: bool) -> None:
         lines.append((f"{record.front_url}/api/docs", "all APIs, in a browser"))
     if record.mailbox_url:
         lines.append((record.mailbox_url, "the mailbox, in a browser"))
+    lines.append((index_url(record.ports), "the portals and the pages of staff, in a browser"))
     for what, why in lines:
         console.print(f"  [cyan]{escape(what)}[/]", soft_wrap=True)
         console.print(f"      [dim]{why}[/]")
+
+
+def _who_signs_in(console: Console, record: Record, visitors: Sequence[Visitor]) -> None:
+    table = Table("who", "where", "e-mail", "password", box=None, pad_edge=False, header_style="dim")
+    for visitor in visitors:
+        table.add_row(visitor.name, site_url(PORTAL, record.ports), visitor.email, visitor.password)
+    table.add_row(f"{MARIA.name} (staff)", site_url(STAFF, record.ports), MARIA.email, MARIA.password)
+    console.print("\n[bold]Who can sign in[/]")
+    console.print(table)

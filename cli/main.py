@@ -36,6 +36,7 @@ COMMANDS = {
     "mail": ("cli.mail:app", "Show the mails that were sent here."),
     "migrate": ("cli.migrate:migrate", "Create or update roles, schemas and topics."),
     "front": ("cli.front.serve:front", "Serve the APIs of all services at one address."),
+    "gateway": ("gateway.serve:serve", "Serve the portals' and the staff's pages."),
     "serve": ("cli.serve:serve", "Run one service in this process."),
 }
 MACHINE_TROUBLES = {

@@ -4,7 +4,8 @@ import asyncio
 import signal
 import sys
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from cli.stack.supervisor import Supervisor
 
 def up(
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete all data of this state folder first.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Play the stories of `portico demo` when it is ready.")] = False,
     port_base: Annotated[
         int | None, typer.Option(envvar="PORTICO_PORT_BASE", help="Count all ports from here; 0 takes any free ones.")
     ] = None,
@@ -44,7 +46,7 @@ def up(
         state.refuse_full_disk()
         plan = make_plan(state, ports.choose(port_base, ports.parse(port or [])), last, console)
         with suppress(KeyboardInterrupt):
-            asyncio.run(_run(plan, console))
+            asyncio.run(_run(plan, console, demo))
 
 
 def _confirm_wipe(state: State) -> None:
@@ -52,7 +54,7 @@ def _confirm_wipe(state: State) -> None:
         typer.confirm(f"Delete all data in {state.folder.absolute()}?", abort=True, err=True)
 
 
-async def _run(plan: Plan, console: Console) -> None:
+async def _run(plan: Plan, console: Console, demo: bool) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -69,12 +71,25 @@ async def _run(plan: Plan, console: Console) -> None:
             starting.cancel()
         else:
             starting.result()
-            await supervisor.run_until(stopped)
+            async with _demo(demo):
+                await supervisor.run_until(stopped)
     finally:
         console.print("Stopping: first the services, then Kafka, then PostgreSQL.")
         plan.state.write_record(replace(plan.record, ready=False))
         await supervisor.stop()
         console.print("Stopped. The data is kept.")
+
+
+@asynccontextmanager
+async def _demo(wanted: bool) -> AsyncIterator[None]:
+    """`portico demo` beside the block, on the stack that runs in it; ended with it."""
+    playing = await asyncio.create_subprocess_exec(sys.executable, "-m", "cli.main", "demo") if wanted else None
+    try:
+        yield
+    finally:
+        if playing and playing.returncode is None:
+            playing.terminate()
+            await playing.wait()
 
 
 async def _start(plan: Plan, supervisor: Supervisor, console: Console) -> None:
@@ -85,7 +100,7 @@ async def _start(plan: Plan, supervisor: Supervisor, console: Console) -> None:
         status.update("Bringing schemas and topics up to date")
         await asyncio.to_thread(bring_up_to_date, plan.settings, plan.secrets.services)
         status.update("Starting the services")
-        await supervisor.start(2, plan.services)
+        await supervisor.start(2, [*plan.services, await plan.gateway()])
     record = replace(plan.record, ready=True, pids=supervisor.pids)
     plan.state.write_record(record)
     show_ready(record, seconds=time.time() - psutil.Process().create_time())

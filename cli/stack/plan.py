@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from chassis.settings import Settings
 from cli.settings import load_settings
-from cli.stack import kafka, mock_kafka, postgres, services
+from cli.stack import gateway, kafka, mock_kafka, postgres, services
 from cli.stack.jars import Unreachable
 from cli.stack.mock_kafka import MockKafka
 from cli.stack.ports import HOST, SERVICES, refuse_taken
@@ -32,6 +32,13 @@ class Plan:
     stand_in: MockKafka | None
     servers: list[Program]
     services: list[Program]
+
+    async def gateway(self) -> Program:
+        """The web gateway, which needs a machine at identity; to be called when identity's schema is there."""
+        password = self.secrets.services["identity"]
+        url = services.role_url(self.settings.database_url.get_secret_value(), "identity", password)
+        machine = await gateway.machine(self.state, url)
+        return gateway.program(self.state, self.record.ports, self.secrets, machine, self.record.mailbox_url)
 
     def ensure_database(self) -> None:
         if self.database:
@@ -111,7 +118,7 @@ def _place(url: str) -> str:
 
 def _belongs_to(port_name: str, embedded: list[str]) -> bool:
     owner = {"controller": "kafka", "smtp": "mailbox"}.get(port_name, port_name)
-    return owner in {*SERVICES, "front"} or owner in embedded
+    return owner in {*SERVICES, "front", "gateway"} or owner in embedded
 
 
 def _stand_in(error: Unreachable, console: Console) -> MockKafka:

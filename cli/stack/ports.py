@@ -19,6 +19,7 @@ DEFAULTS = {
     "journeys": 8405,
     "processes": 8406,
     "front": 8410,
+    "gateway": 8411,
     "postgres": 5433,
     "kafka": 9094,
     "controller": 9095,
@@ -26,7 +27,7 @@ DEFAULTS = {
     "smtp": 1025,
 }
 OFFSETS = {
-    **{name: DEFAULTS[name] - DEFAULTS["identity"] for name in (*SERVICES, "front")},
+    **{name: DEFAULTS[name] - DEFAULTS["identity"] for name in (*SERVICES, "front", "gateway")},
     **{name: offset for offset, name in enumerate(("postgres", "kafka", "controller", "mailbox", "smtp"), start=20)},
 }
 

@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.invocation import portico
+from cli.stack.gateway import STAFF, index_url, site_url
 from cli.stack.state import Record
 
 
@@ -14,6 +15,8 @@ def show_ready(record: Record, seconds: float) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column()
+    table.add_row("portals", index_url(record.ports))
+    table.add_row("staff", site_url(STAFF, record.ports))
     table.add_row("all APIs", f"{record.front_url}/api/docs")
     for name, url in record.services.items():
         table.add_row(name, url)

@@ -25,11 +25,12 @@ def state_folder() -> Path:
 
 @dataclass(frozen=True)
 class Secrets:
-    """Made once per state folder: passwords of the database's admin and of each service's role, the keyring's key."""
+    """Made once per state folder: passwords of the database's admin and of each service's role, and two keys."""
 
     postgres: str
     master_key: str
     services: dict[str, str]
+    gateway_key: str
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ class State:
             postgres=stored.get("postgres") or secrets.token_hex(16),
             master_key=stored.get("master_key") or base64.b64encode(secrets.token_bytes(32)).decode(),
             services={name: services.get(name) or secrets.token_hex(16) for name in SERVICES},
+            gateway_key=stored.get("gateway_key") or base64.b64encode(secrets.token_bytes(32)).decode(),
         )
         if asdict(found) != stored:
             write_private(path, asdict(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cli.story.cancellation import play_cancellation
+from cli.story.people import Visitor
 from cli.story.registration import (
     ambiguous_customer_identifies,
     known_customer_registers,
@@ -12,10 +13,11 @@ from cli.story.registration import (
 from cli.story.stage import Stage
 
 
-async def play_customer(stage: Stage) -> None:
-    """Plays the whole story; raises StoryFailed at the first step that does not go as it must."""
+async def play_customer(stage: Stage) -> list[Visitor]:
+    """Plays the whole story and returns who can sign in; raises StoryFailed at the first step that fails."""
     scene = await prepare(stage)
     anna = await known_customer_registers(stage, scene)
     await ambiguous_customer_identifies(stage, scene)
     await unknown_person_waits(stage, scene)
     await play_cancellation(stage, scene, anna)
+    return [scene.anna, scene.ben, scene.cleo]

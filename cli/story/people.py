@@ -27,6 +27,27 @@ class Visitor:
         return f"{self.name[::-1]} counts {len(self.email)} quiet lanterns"
 
 
+MARIA = Visitor("Maria Kern", "maria.kern@stadtwerke-lindenau.example", already_customer=False)
+"""Works for the utility."""
+
+
+async def employ(stage: Stage, member: Visitor) -> None:
+    """Registers a member of staff who serves customers, unless she is one already."""
+    operator = await stage.actor("operator", "operator")
+    known = await stage.read(operator, "identity", "/staff")
+    if any(each["email"] == member.email for each in known["items"]):
+        return
+    body = {
+        "email": member.email,
+        "name": member.name,
+        "groups": ["customer_service"],
+        "roles": ["staff", "operator"],
+        "language": member.language,
+        "password": member.password,
+    }
+    await stage.ask(operator, "POST", "identity", "/staff", status=201, body=body, told={**body, "password": HIDDEN})
+
+
 @dataclass(frozen=True)
 class Portal:
     """A portal's gateway: it has a token of its own, and acts for those who sign in."""

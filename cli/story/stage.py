@@ -38,20 +38,21 @@ class StoryFailed(Exception):
 class Place:
     """Addresses of a running Portico: every service below the one address, where there is one.
 
-    Without a mailbox the delivery log alone shows the mails.
+    Without a mailbox the delivery log alone shows the mails; without a gateway's port portals keep their addresses.
     """
 
     services: Mapping[str, str]
     kafka_servers: str
     topic_prefix: str
     mailbox_url: str
+    gateway_port: int | None = None
 
     @classmethod
     def of(cls, record: Record) -> Place:
         prefix = os.environ.get("PORTICO_TOPIC_PREFIX") or "portico"
         services = {name: f"{record.front_url}/api/{name}" if record.front_url else record.services[name]
                     for name in record.services}  # fmt: skip
-        return cls(services, record.kafka_servers, prefix, record.mailbox_url)
+        return cls(services, record.kafka_servers, prefix, record.mailbox_url, record.ports.get("gateway"))
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from cli.configuration.folder import Document, read_folder
-from cli.story.stage import Actor, Stage, StoryFailed, expect
+from cli.configuration.kinds import PORTAL as PORTAL_KIND
+from cli.story.stage import Actor, Place, Stage, StoryFailed, expect
 
 FOLDER = Path(__file__).parents[2] / "demo" / "lindenau"
 PORTAL = "customers"
@@ -42,12 +45,24 @@ async def configure(stage: Stage, operator: Actor) -> str:
             "PUT",
             document.kind.service,
             document.kind.path_of(document.id),
-            body=document.content,
+            body=_here(stage.place, document),
             position=", ".join(positions.values()) or None,
             told=f"{document.kind.name} {document.id}, from {document.file.relative_to(FOLDER.parents[1])}",
         )
         positions[document.kind.service] = answer.headers["Portico-Position"]
     return ", ".join(positions.values())
+
+
+def _here(place: Place, document: Document) -> dict[str, Any]:
+    """The document; a portal of this machine is where the gateway that runs here serves it."""
+    url = urlsplit(str(document.content.get("url", "")))
+    if (
+        document.kind is not PORTAL_KIND
+        or place.gateway_port is None
+        or not (url.hostname or "").endswith(".localhost")
+    ):
+        return document.content
+    return {**document.content, "url": f"http://{url.hostname}:{place.gateway_port}"}
 
 
 async def bring_in(stage: Stage, actor: Actor, entity: str, file: str, position: str | None = None) -> Imported:

@@ -10,10 +10,11 @@ import pytest
 from chassis.provision import role_of
 from chassis.settings import Settings
 from cli.main import COMMANDS
-from cli.stack import jars, kafka, postgres, services
+from cli.stack import gateway, jars, kafka, postgres, services
 from cli.stack.ports import DEFAULTS, SERVICES
 from cli.stack.programs import Program
 from cli.stack.state import Secrets, State
+from gateway.settings import GatewaySettings
 from tests.deploy.compose import ROOT, compose, environment
 
 PARTS = compose()["services"]
@@ -25,7 +26,9 @@ OF_ONE_MACHINE_ONLY = {"listen_addresses", "unix_socket_directories"}
 
 def programs() -> dict[str, Program]:
     """What `portico up` starts for each service."""
-    secrets = Secrets(postgres="p", master_key=MASTER_KEY, services=dict.fromkeys(SERVICES, "p"))
+    secrets = Secrets(
+        postgres="p", master_key=MASTER_KEY, services=dict.fromkeys(SERVICES, "p"), gateway_key=MASTER_KEY
+    )
     shared = services.shared_environment(
         State(Path("unused")), "127.0.0.1:9094", "smtp://127.0.0.1:1025", DEFAULTS, secrets
     )
@@ -35,7 +38,7 @@ def programs() -> dict[str, Program]:
 
 def test_the_same_parts_run() -> None:
     assert set(programs()) == set(SERVICES)
-    assert set(PARTS) == {*programs(), *OTHERS, "migrate", "front"}
+    assert set(PARTS) == {*programs(), *OTHERS, "migrate", "front", "gateway"}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -59,6 +62,21 @@ def test_the_one_address_leads_to_every_service() -> None:
     assert given["PORTICO_PORT"] == program.environment["PORTICO_PORT"]
     for service in SERVICES:
         assert given[f"PORTICO_{service.upper()}_URL"] == f"http://{service}:{DEFAULTS[service]}"
+
+
+def test_the_gateway_runs_the_same_command_with_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Secrets("p", MASTER_KEY, {}, MASTER_KEY)
+    program = gateway.program(
+        State(Path("unused")), DEFAULTS, made, gateway.GatewayMachine("id", "secret"), "http://127.0.0.1:8025"
+    )
+    given = environment("gateway")
+    assert tuple(PARTS["gateway"]["command"]) == program.command[3:]
+    assert set(given) == set(program.environment)
+    same = {"PORTICO_PORT", "PORTICO_STAFF_URL", "PORTICO_MAILBOX_URL", "PORTICO_DEVELOPMENT"}
+    assert {given[name] for name in same} == {program.environment[name] for name in same}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert GatewaySettings().api_url == f"http://front:{DEFAULTS['front']}/api"
 
 
 def test_uploaded_files_are_kept() -> None:
@@ -106,7 +124,7 @@ def test_parts_listen_on_the_same_ports_and_only_for_this_machine() -> None:
     assert {address for ports in published.values() for address, _, _ in ports} == {"127.0.0.1"}
     numbers = {name: {int(outer) for _, outer, _ in ports} for name, ports in published.items() if ports}
     assert numbers == {
-        **{name: {DEFAULTS[name]} for name in (*SERVICES, "front", "postgres", "kafka")},
+        **{name: {DEFAULTS[name]} for name in (*SERVICES, "front", "gateway", "postgres", "kafka")},
         "mailbox": {DEFAULTS["mailbox"], DEFAULTS["smtp"]},
     }
 

@@ -116,4 +116,4 @@ def test_on_every_day_a_change_is_possible_and_the_papers_fit_the_contract(today
 
 
 def test_the_utility_of_the_demo_is_there() -> None:
-    assert {"contacts.csv", "contracts.csv", "portal.yaml"} <= {path.name for path in FOLDER.iterdir()}
+    assert {"contacts.csv", "contracts.csv", "customers.yaml"} <= {path.name for path in FOLDER.rglob("*")}

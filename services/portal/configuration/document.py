@@ -1,4 +1,4 @@
-"""A portal as the document that people write (portal.yaml), strict about every key, and its event form."""
+"""A portal as the document that people write (YAML), strict about every key, and its event form."""
 
 from __future__ import annotations
 

@@ -322,7 +322,7 @@ class TestLogos:
 
 def test_the_portal_of_the_demo_is_such_a_document() -> None:
     folder = Path(__file__).parents[3] / "demo" / "lindenau"
-    document = PortalDocument.model_validate(yaml.safe_load((folder / "portal.yaml").read_text(encoding="utf-8")))
+    document = PortalDocument.model_validate(yaml.safe_load((folder / "portals/customers.yaml").read_text(encoding="utf-8")))
     assert document.event().instalments.rules_for("gas").down_percent == 10
 
 
