@@ -104,8 +104,8 @@ class _Requests:
     """Makes the bytes of one request after the other."""
 
     def __init__(self, load: Load) -> None:
-        lines = [f"{load.method} {load.path} HTTP/1.1", f"Host: {load.host}:{load.port}"]
-        lines += [f"{name}: {value}" for name, value in load.headers.items()]
+        headers = {"Host": f"{load.host}:{load.port}", **load.headers}
+        lines = [f"{load.method} {load.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         if load.body:
             lines += ["Content-Type: application/json", f"Content-Length: {len(load.body.encode())}"]
         self._template = "\r\n".join([*lines, "", load.body])

@@ -101,20 +101,6 @@ class Checkpoints:
         self._reached |= {(topic, partition): sequence for topic, partition, sequence, *_ in rows}
         return {TopicPartition(topic, partition): Checkpoint(*where) for topic, partition, *where in rows}
 
-    async def again(self, partition: TopicPartition, mine: Checkpoint) -> Checkpoint:
-        """Where a partition stands that is still ours. Raises Fenced when it is not."""
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(
-                "SELECT sequence, next_offset, fence FROM checkpoints "
-                "WHERE (consumer, topic, partition, fence) = (%s, %s, %s, %s)",
-                (self.consumer, *partition, mine.fence),
-            )
-            row = await cursor.fetchone()
-        if row is None:
-            raise Fenced(f"{self.consumer}: {partition.topic}/{partition.partition} was taken over")
-        self._reached[partition] = row[0]
-        return Checkpoint(*row)
-
     async def begin(
         self, connection: Connection, mine: Claims, durable: bool, streams: Sequence[str]
     ) -> frozenset[str]:

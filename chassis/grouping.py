@@ -25,6 +25,8 @@ class Grouped(Generic[V]):
 
     async def load(self, keys: Sequence[str]) -> dict[str, V]:
         """The values of these keys; one that has none is left out. Raises what the query raises."""
+        if not keys:
+            return {}
         future: asyncio.Future[dict[str, V]] = asyncio.get_running_loop().create_future()
         self._waiting.append((keys, future))
         if self._loaders < LOADERS:

@@ -15,8 +15,7 @@ from aiokafka import TopicPartition
 from chassis.applier import PASSING, Applier, Batch, reason
 from chassis.bus import ForeignRecord
 from chassis.checkpoints import Fenced
-from chassis.consumer import Consumer
-from chassis.database import Pool
+from chassis.consumer import Consumer, Reading
 from chassis.errors import NotFound, Rejected
 from chassis.filling import PAGE, Filling
 from chassis.keyring import Sealer
@@ -55,10 +54,11 @@ class Rebuild:
 class Rebuilds:
     """The rebuilds of a service's views. Instances share the work on each; the last step is one transaction."""
 
-    def __init__(self, settings: Settings, pool: Pool, log_: EventLog, sealer: Sealer) -> None:
+    def __init__(self, settings: Settings, reading: Reading, log_: EventLog, sealer: Sealer) -> None:
         self.handlers: dict[str, ViewHandler[Any]] = {}
         self._settings = settings
-        self._pool = pool
+        self._reading = reading
+        self._pool = reading.pool
         self._log = log_
         self._sealer = sealer
         self._wake = asyncio.Event()
@@ -143,7 +143,7 @@ class Rebuilds:
         try:
             if rebuild.source == "log" and not rebuild.filled and not await self._fill(rebuild, live, built, applier):
                 return
-            consumer = Consumer(applier, self._log.service, self._settings, self._pool, BATCH_RECORDS)
+            consumer = Consumer(applier, self._reading, BATCH_RECORDS)
             async with _running(consumer) as reading:
                 while not await self._swapped(rebuild, live, built):
                     if reading.done():

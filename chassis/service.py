@@ -17,7 +17,7 @@ from chassis import operations, telemetry, view_tables
 from chassis.applier import Applier
 from chassis.auth import Keys, RemoteKeys, TokenVerifier
 from chassis.bus import Topics
-from chassis.consumer import Consumer
+from chassis.consumer import Consumer, Reading
 from chassis.database import Pool, make_pool, opened
 from chassis.errors import Rejected
 from chassis.http import Limits, add_header, create_app
@@ -66,7 +66,8 @@ class Service:
         self.relay = Relay(self.log, settings)
         self.log.appended = self.relay.wake
         self.consumers: list[Consumer] = []
-        self.rebuilds = Rebuilds(settings, self.pool, self.log, self.sealer)
+        self._reading = Reading(name, settings, self.pool)
+        self.rebuilds = Rebuilds(settings, self._reading, self.log, self.sealer)
         verifier = TokenVerifier(keys or RemoteKeys(settings.identity_url), settings.token_issuer)
         self.http: FastAPI = create_app(name, texts, verifier, limits=limits)
         self.http.include_router(operations.router(self))
@@ -184,6 +185,7 @@ class Service:
                 await stack.enter_async_context(self.topics.open())
             works = [
                 *(("relay", self.relay.run, False), ("rebuilds", self.rebuilds.run, False)),
+                *(("feed", self._reading.feed.run, False), ("shares", self._reading.shares.run, False)),
                 *((consumer.source.name, consumer.run, False) for consumer in self.consumers),
                 *self._background,
             ]
@@ -201,7 +203,7 @@ class Service:
     def _add(self, source: LogSource | ForeignSource) -> None:
         applier = Applier(source, self.pool)
         applier.after_commit = self.relay.wake
-        self.consumers.append(Consumer(applier, self.name, self.settings, self.pool))
+        self.consumers.append(Consumer(applier, self._reading))
 
     async def _timers_set(self) -> None:
         """Waits, bounded, until the timers that follow from what has happened here are set."""

@@ -20,6 +20,8 @@ from contracts.common import Language
 LANGUAGES: tuple[Language, ...] = ("de", "en")
 LOCALES: Mapping[Language, str] = {"de": "de", "en": "en_GB"}
 ZONE = ZoneInfo("Europe/Berlin")
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe loader in C where there is one: ten times as fast."""
 YES_NO: Mapping[Language, tuple[str, str]] = {"de": ("ja", "nein"), "en": ("yes", "no")}
 
 
@@ -36,7 +38,7 @@ class Texts:
     @classmethod
     def load(cls, path: Path) -> Texts:
         """Reads `code: {de: ..., en: ...}` from YAML; raises InvalidTexts that names every mistake."""
-        return cls.of(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, path.name)
+        return cls.of(yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER) or {}, path.name)  # noqa: S506 it is safe
 
     @classmethod
     def of(cls, sentences: Any, source: str = "texts") -> Texts:

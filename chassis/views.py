@@ -27,7 +27,8 @@ MAXIMUM_ROWS = 1_000
 class View(Generic[D]):
     """A read model: which document an event belongs to, and what the document is after it.
 
-    `evolve` returns None to delete. `indexes` are SQL expressions over `doc` (jsonb), e.g. `(doc->>'contact_id')`.
+    `evolve` returns None to delete. `indexes` are SQL expressions over `doc` (jsonb), e.g. `(doc->>'contact_id')`, or
+    begin with their method, e.g. `USING gin ((doc->'words'))`.
     A changed document or evolve is a new `version`: its table is built beside the old one from the topics.
     """
 
@@ -98,8 +99,8 @@ class ViewHandler(Generic[D]):
         )
         for name, expression in self.view.indexes.items():
             index = sql.Identifier(f"{self.table}_{name}")
-            statement = sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})")
-            await connection.execute(statement.format(index, table, sql.SQL(expression)))
+            columns = sql.SQL(expression if expression.startswith("USING ") else f"({expression})")
+            await connection.execute(sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} {}").format(index, table, columns))
 
     async def apply(self, connection: Connection, envelopes: Sequence[Envelope]) -> None:
         """Folds a batch in the given transaction.

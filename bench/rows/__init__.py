@@ -1,7 +1,7 @@
 """The rows of the table, in its order."""
 
 from bench.harness import Row
-from bench.rows import command, erp, growth, limits, portal, requests, topics, whole
+from bench.rows import command, erp, gateway, growth, limits, portal, requests, topics, whole
 
 ROWS: tuple[Row, ...] = (
     *limits.ROWS,
@@ -9,6 +9,7 @@ ROWS: tuple[Row, ...] = (
     *topics.ROWS,
     *requests.ROWS,
     *portal.ROWS,
+    *gateway.ROWS,
     *erp.ROWS,
     *whole.ROWS,
     *growth.ROWS,

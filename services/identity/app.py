@@ -11,7 +11,7 @@ from chassis.settings import Settings
 from chassis.streams import Clock, utc_now
 from chassis.texts import Texts
 from chassis.views import ViewReader
-from services.identity.access import gateway_api, links_api, staff_api, users_api
+from services.identity.access import gateway_api, impersonations_api, links_api, staff_api, users_api
 from services.identity.access.accounts import Accounts
 from services.identity.access.contact_of_user import ContactAnswers
 from services.identity.access.credentials import Credentials
@@ -38,6 +38,7 @@ from services.identity.signing_keys.vault import SigningVault
 from services.identity.staff.views import STAFF
 from services.identity.together import Together
 from services.identity.tokens import Tokens, development_router
+from services.identity.users.impersonations import IMPERSONATIONS
 from services.identity.users.views import USER_ROWS
 
 TEXTS = Texts.load(Path(__file__).with_name("texts.yaml"))
@@ -69,7 +70,7 @@ def _let_in(service: Service, tokens: Tokens) -> None:
     records = ViewReader(KNOWN_RECORDS, pool)
     contacts = service.consumers[-1]
     portals, labels = service.view(PORTALS), service.view(LABELS)
-    rows, members = service.view(USER_ROWS), service.view(STAFF)
+    rows, members, acted = service.view(USER_ROWS), service.view(STAFF), service.view(IMPERSONATIONS)
     service.consume(FollowErasures(service.streams))
     service.consume(ContactAnswers(service.streams))
     together, passwords = Together(pool, service.streams), Passwords()
@@ -90,7 +91,8 @@ def _let_in(service: Service, tokens: Tokens) -> None:
         gateway_api.sessions_router(accounts, staff, sessions, tokens, labels),
         users_api.table_router(UserTable(rows, records), desk, TEXTS, fresh),
         users_api.assignments_router(desk, labels),
-        users_api.access_router(desk, tokens),
+        users_api.access_router(desk),
+        impersonations_api.router(desk, tokens, acted, members, service.freshness(IMPERSONATIONS)),
         staff_api.router(staff, members, service.freshness(STAFF)),
         links_api.router(desk, links, calls),
     ):

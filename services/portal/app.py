@@ -53,14 +53,16 @@ def create(settings: Settings, *, keys: Keys | None = None, clock: Clock = utc_n
         contacts=contacts,
         instalments=service.view(INSTALMENTS),
         cancellations=service.view(CANCELLATIONS),
+        billing_events=billing_events,
         open_sums=OpenSums(billing_events, today),
         processes=ProcessesOfRecords(pool),
         files=FilesOfRecords(pool),
         clock=streams.clock,
+        today=today,
         texts=TEXTS,
     )
     me = MePages(pool, portals, definitions, contacts, service.view(USERS), streams.clock)
-    pages = pages_api.Pages(me, contract_pages, billing_events, today)
+    pages = pages_api.Pages(me, contract_pages)
     desk = tickets_api.Desk(
         pool, portals, definitions, contracts, contacts, Tickets(settings.master_key_bytes), streams.clock, TEXTS
     )

@@ -41,6 +41,12 @@ async def test_a_query_has_a_limit_and_a_large_load_its_own() -> None:
     assert len(store.asked) == 2 * LOADERS
 
 
+async def test_nothing_is_asked_for_nothing() -> None:
+    store = Store()
+    assert await Grouped(store.fetch).load([]) == {}
+    assert store.asked == []
+
+
 async def test_an_error_reaches_those_who_wait_and_nobody_else() -> None:
     store = Store()
     grouped = Grouped(store.fetch)

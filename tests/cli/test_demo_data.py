@@ -42,7 +42,8 @@ def test_the_customer_of_the_story() -> None:
 
 
 def test_the_portal_is_a_portal() -> None:
-    document = PortalDocument.model_validate(yaml.safe_load((LINDENAU / "portals/customers.yaml").read_text(encoding="utf-8")))
+    text = (LINDENAU / "portals/customers.yaml").read_text(encoding="utf-8")
+    document = PortalDocument.model_validate(yaml.safe_load(text))
     rules = document.event().instalments
     assert (rules.rules_for("electricity").down_percent, rules.rules_for("gas").down_percent) == (20, 10)
     assert rules.rules_for("gas").days_before_due == rules.default.days_before_due

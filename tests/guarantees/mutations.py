@@ -150,6 +150,20 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "an instance that stands still loses its share",
+        "test_06_rebalance_storm.py::test_a_consumer_that_stood_still_between",
+        "nobody goes on with its partitions",
+        "not within",
+        (("chassis/shares.py", "idle_session_timeout={milliseconds}", "idle_session_timeout=0"),),
+    ),
+    Mutation(
+        "who stands behind what is kept for all reads by himself",
+        "test_10_rebuild_under_load.py::test_nobody",
+        "a rebuild never catches up",
+        "not within",
+        (("chassis/feed.py", "if place < self._feed.tails[p].start}", "if place < 0}"),),
+    ),
+    Mutation(
         "a transaction that stands still ends",
         "test_06_rebalance_storm.py::test_a_consumer_that_stood_still_in",
         "its locks keep everybody else out",
@@ -171,7 +185,7 @@ MUTATIONS = (
         "test_07_servers_die.py::test_what_postgres_forgot",
         "what PostgreSQL forgot of a view stays away until something new comes",
         "not settled",
-        (("chassis/consumer.py", "            await self._look_at_database()\n", ""),),
+        (("chassis/consumer.py", "        if moved or not self._joined", "        if not self._joined"),),
     ),
     Mutation(
         "a batch is one transaction",
@@ -248,7 +262,13 @@ MUTATIONS = (
         "test_24_pool_exhausted.py",
         "requests wait as long as the lock is held",
         "ReadTimeout",
-        (("chassis/http/boundary.py", "else self._limits.answer_seconds", "else None"),),
+        (
+            (
+                "chassis/http/boundary.py",
+                "path.startswith(prefix)), self.answer_seconds)",
+                "path.startswith(prefix)), 1e6)",
+            ),
+        ),
     ),
 )
 

@@ -19,8 +19,8 @@ from tests.guarantees.servers import Proxy, Server, own_kafka, own_postgres
 
 POSTGRES_STEPS = ("kill", "pause", "restart")
 KAFKA_STEPS = ("hang and kill", "pause", "kill", "restart")
-HANG_SECONDS = 2.0
-PAUSE_SECONDS = 3.0
+HANG_SECONDS = 1.0
+PAUSE_SECONDS = 1.5
 CUTS = 20
 
 

@@ -28,10 +28,11 @@ from services.journeys.app import create as journeys
 from services.notifications.app import create as notifications
 from services.portal.app import create as portal
 from services.processes.app import create as processes
-from tests.guarantees.harness import SECONDS, SESSION_MS, SHARDS
-from tests.guarantees.plan import Plan
+from tests.guarantees.harness import SECONDS, SESSION_MS
+from tests.guarantees.plan import LONG, Plan
 
 KEY = generate_key()
+SHARDS = 4 if LONG else 2
 TRUSTING: dict[str, Callable[[Settings], Service]] = {
     "identity": identity,
     **{
@@ -97,6 +98,7 @@ async def everybody(database: str, kafka_servers: str) -> AsyncIterator[Everybod
         "master_key": "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
         "smtp_url": "smtp://127.0.0.1:9",
         "consumer_session_ms": SESSION_MS * 4,
+        "shards": SHARDS,
     }
     settings = {name: Settings(database_url=url, **common) for name, url in urls.items()}
     await ensure_topics(settings["billing"])

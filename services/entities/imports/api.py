@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel
 
 from chassis.auth import Principal, allow
 from chassis.errors import NotFound, Rejected
 from chassis.http import CommandRequest
 from services.entities.current import Schemas
-from services.entities.imports.report import ImportReport
+from services.entities.imports.report import DatedSummary, ImportReport
 from services.entities.imports.run import Importer
 
 MEDIA_TYPES = ("text/csv", "application/json")
@@ -20,6 +21,12 @@ CONTENT = {
 }
 
 Importing = Annotated[Principal, Depends(allow("staff", "operator", "erp"))]
+
+
+class LatestImports(BaseModel):
+    """Imports, the newest first."""
+
+    items: list[DatedSummary]
 
 
 def router(schemas: Schemas, importer: Importer) -> APIRouter:
@@ -45,6 +52,11 @@ def router(schemas: Schemas, importer: Importer) -> APIRouter:
         report = await importer.run(schema, await http.body(), media_type, request)
         response.headers["Portico-Position"] = ", ".join(report.positions)
         return report
+
+    @api.get("/imports")
+    async def latest(_: Importing, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> LatestImports:
+        """The latest imports, without their rows."""
+        return LatestImports(items=await importer.reports.latest(limit))
 
     @api.get("/imports/{id}")
     async def report(id: Annotated[str, Path(max_length=40)], _: Importing) -> ImportReport:  # noqa: A002

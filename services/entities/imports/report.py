@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,8 +42,8 @@ class RowReport(_Part):
     reason: Reason | None = None
 
 
-class ImportReport(_Part):
-    """What became of an import."""
+class ImportSummary(_Part):
+    """An import, and how many rows ended how."""
 
     id: str
     entity: str
@@ -50,6 +51,17 @@ class ImportReport(_Part):
     updated: int
     unchanged: int
     refused: int
+
+
+class DatedSummary(ImportSummary):
+    """An import that is over."""
+
+    completed_at: datetime
+
+
+class ImportReport(ImportSummary):
+    """What became of an import."""
+
     only_when_new: tuple[str, ...] = Field(
         description="Columns that a service decides: they were taken for new records and passed over for others"
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from chassis.database import Pool
 from chassis.errors import Rejected
 from chassis.log import CommandKey, Connection
-from services.entities.imports.report import ImportReport
+from services.entities.imports.report import DatedSummary, ImportReport
 
 KEPT_REPORTS = 1_000
 
@@ -32,6 +32,16 @@ class Reports:
         if found[0] != key.fingerprint:
             raise Rejected("idempotency_key_reused")
         return found[1]
+
+    async def latest(self, limit: int) -> list[DatedSummary]:
+        """The imports that were completed last, the newest first."""
+        async with self.pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT (report - 'rows' || jsonb_build_object('completed_at', completed_at))::text FROM imports "
+                "ORDER BY completed_at DESC, id LIMIT %s",
+                (limit,),
+            )
+            return [DatedSummary.model_validate_json(summary) for (summary,) in await cursor.fetchall()]
 
     async def _row(self, id_: str) -> tuple[str, ImportReport] | None:
         async with self.pool.connection() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
@@ -12,16 +12,18 @@ from chassis.auth import Principal, allow
 from chassis.errors import NotFound, Rejected
 from chassis.http import CommandRequest, answer
 from chassis.streams import Streams
+from contracts.common import Json
 from contracts.ids import record_id, stream
 from services.entities.access import Access, Owner
 from services.entities.current import Schemas
 from services.entities.records import views
 from services.entities.records.decider import ChangeRecord, DeleteRecord, decider_of
 from services.entities.records.history import Entry, entries
-from services.entities.records.views import RecordDocument, Records
+from services.entities.records.views import RecordDocument, Records, Wanted
 from services.entities.records.writer import effect_of, existing, write_row
 from services.entities.rows import Effect, read_row
 from services.entities.schema import Schema
+from services.entities.values import parse
 
 PAGE = 100
 MAXIMUM_PAGE = 500
@@ -35,6 +37,10 @@ ExternalId = Annotated[str, Path(min_length=1, max_length=200, description="The 
 Reader = Annotated[Principal, Depends(allow("staff", "operator"))]
 Viewer = Annotated[Principal, Depends(allow("customer", "installer", "staff", "operator"))]
 Writer = Annotated[Principal, Depends(allow("staff", "operator", "erp"))]
+Where = Annotated[
+    tuple[Annotated[str, Field(max_length=200)], ...],
+    Query(max_length=10, description="`name:value` of an attribute that is not personal, or of a relation"),
+]
 FindAccess = Callable[[Principal, Schema], Awaitable[Access | None]]
 """What a caller may see and change of records; None for staff, who may see and change them all."""
 
@@ -136,18 +142,23 @@ def _add_reading(
     async def list_records(
         entity: Entity,
         _: Reader,
+        *,
         external_id: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+        ids: Annotated[str | None, Query(max_length=10_000, description="Those with these ids, by commas")] = None,
+        search: Annotated[str, Query(max_length=200, description="Beginnings of words, all of them")] = "",
+        where: Where = (),
         after: Annotated[str, Query(max_length=40)] = "",
         limit: Annotated[int, Query(ge=1, le=MAXIMUM_PAGE)] = PAGE,
     ) -> RecordPage:
-        """The records of an entity, or the one with an external id."""
-        await schemas.get(entity)
-        if external_id is not None:
-            found = await views.find_record(records, entity, record_id(entity, external_id))
-            return RecordPage(items=[found] if found else [], next=None)
-        items = await views.list_records(records, entity, after, limit + 1)
+        """The records of an entity: all, those that are wanted, or those with certain ids."""
+        schema = await schemas.get(entity)
+        if external_id is not None or ids is not None:
+            named = [record_id(entity, external_id)] if external_id else (ids or "").split(",")[:MAXIMUM_PAGE]
+            living = await views.find_records(records, entity, filter(str.isprintable, named))
+            return RecordPage(items=list(living), next=None)
+        items = await views.list_records(records, entity, after, limit + 1, wanted_of(schema, search, where))
         page = items[:limit]
-        return RecordPage(items=page, next=page[-1].id if len(items) > limit else None)
+        return RecordPage(items=list(page), next=page[-1].id if len(items) > limit else None)
 
     @api.get("/records/{entity}/{key:path}", dependencies=[Depends(fresh)])
     async def record(entity: Entity, key: AnyId, response: Response, principal: Viewer) -> RecordDocument:
@@ -216,6 +227,23 @@ def _add_writing(
         if await views.belongs_to_others(records, entity, id_):
             raise Rejected("record_in_use", entity=entity)
         answer(response, await streams.execute(decider, id_, DeleteRecord(id_), request))
+
+
+def wanted_of(schema: Schema, search: str, where: Iterable[str]) -> Wanted:
+    """Which records are meant. Raises Rejected for a name that cannot be looked for, or a value that it cannot have."""
+    attributes: dict[str, Json] = {}
+    relations: dict[str, str] = {}
+    for each in where:
+        name, _, value = each.partition(":")
+        attribute = schema.attributes.get(name)
+        if name in schema.relations and value.isprintable():
+            relations[name] = value
+        elif attribute is None or attribute.personal or not value:
+            raise Rejected("invalid_filter", attribute=name)
+        else:
+            found = parse(name, attribute, value)
+            attributes[name] = found if attribute.type != "choices" or isinstance(found, list) else [found]
+    return Wanted(search, attributes, relations)
 
 
 def owner_of(principal: Principal) -> Owner | None:

@@ -28,7 +28,7 @@ from services.entities.access import CONTACT
 from services.entities.records import mappings
 from services.entities.records.decider import ChangeRecord, MakeContact, decider_of
 from services.entities.records.mappings import Surroundings
-from services.entities.records.views import RECORDS, RecordDocument, Records
+from services.entities.records.views import RECORDS, Records, StoredRecord
 from services.entities.records.writer import existing
 from services.entities.schema import Schema
 
@@ -39,11 +39,12 @@ BILLING = "billing"
 Schemas = mappings.Schemas
 
 FORGET = sql.SQL(
-    "UPDATE {} SET doc = doc || '{{\"personal\": {{}}, \"erased\": true}}'::jsonb WHERE doc->>'person' = ANY(%s)"
+    """UPDATE {} SET doc = doc || '{{"personal": {{}}, "personal_words": "", "erased": true}}'::jsonb """
+    "WHERE doc->>'person' = ANY(%s)"
 )
 
 
-class RecordsHandler(ViewHandler[RecordDocument]):
+class RecordsHandler(ViewHandler[StoredRecord]):
     """The view of records, which also blanks all records of an erased person: his own and, say, his contracts.
 
     A fold reaches one document by an event's key; this reaches several. Both are one consumer, which takes one batch

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.views import View, ViewReader
@@ -20,6 +22,7 @@ from contracts.entities import (
 from contracts.envelope import Envelope
 from contracts.ids import stream
 from services.entities.records.state import merged
+from services.entities.records.words import wanted_words, words_of
 
 
 class RecordDocument(BaseModel):
@@ -47,14 +50,30 @@ class RecordDocument(BaseModel):
         return self.model_copy(update={**shown, "person": None, "external_id": named})
 
 
+class StoredRecord(RecordDocument):
+    """A record with the words by which it is found, those of personal values apart since an erasure blanks them."""
+
+    words: str = ""
+    personal_words: str = ""
+
+    def findable(self) -> StoredRecord:
+        """The record with the words of its values as they are now."""
+        return self.model_copy(
+            update={
+                "words": words_of([self.external_id, *self.attributes.values()]),
+                "personal_words": words_of(self.personal.values()),
+            }
+        )
+
+
 def key(envelope: Envelope) -> str | None:
     return envelope.stream
 
 
-def evolve(document: RecordDocument | None, envelope: Envelope) -> RecordDocument | None:
+def evolve(document: StoredRecord | None, envelope: Envelope) -> StoredRecord | None:
     event = envelope.event
     if isinstance(event, EntityCreated):
-        return RecordDocument(
+        return StoredRecord(
             entity=event.entity,
             id=event.id,
             external_id=event.external_id,
@@ -64,7 +83,7 @@ def evolve(document: RecordDocument | None, envelope: Envelope) -> RecordDocumen
             attributes=event.attributes,
             personal=known(event.personal) or {},
             relations=event.relations,
-        )
+        ).findable()
     if document is None or isinstance(event, EntityDeleted):
         return None
     changes: dict[str, object] = {"version": envelope.record.version}
@@ -78,29 +97,73 @@ def evolve(document: RecordDocument | None, envelope: Envelope) -> RecordDocumen
         changes["erased"] = gone
         changes["attributes"] = merged(document.attributes, event.attributes)
         changes["personal"] = {} if gone else merged(before, known(event.personal) or {})
-    return document.model_copy(update=changes)
+    return document.model_copy(update=changes).findable()
 
 
+_FOUND_BY = " || ".join(
+    f"array_to_tsvector(string_to_array(doc->>'{name}', ' '))" for name in ("words", "personal_words")
+)
 RECORDS = View(
     "records",
-    2,
-    RecordDocument,
+    3,
+    StoredRecord,
     (EntityCreated, EntityChanged, EntityRelated, EntityDeleted, MappingApplied, MappingRefused),
     key,
     evolve,
-    indexes={"entity": "(doc->>'entity'), key", "person": "(doc->>'person')"},
+    indexes={
+        "entity": "(doc->>'entity'), key",
+        "person": "(doc->>'person')",
+        "words": f"USING gin (({_FOUND_BY}))",
+        "attributes": "USING gin ((doc->'attributes') jsonb_path_ops)",
+        "relations": "USING gin ((doc->'relations') jsonb_path_ops)",
+    },
 )
 
-Records = ViewReader[RecordDocument]
+Records = ViewReader[StoredRecord]
 
 
-async def find_record(records: Records, entity: str, id_: str) -> RecordDocument | None:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which records of an entity: with words that begin as those of `search`, and with these values."""
+
+    search: str = ""
+    attributes: Mapping[str, Json] = field(default_factory=dict)
+    relations: Mapping[str, str] = field(default_factory=dict)
+
+    def conditions(self) -> tuple[list[str], list[object]]:
+        """SQL over `doc`, and its parameters."""
+        where: list[str] = []
+        parameters: list[object] = []
+        if words := wanted_words(self.search):
+            where.append(f"({_FOUND_BY}) @@ %s::tsquery")
+            parameters.append(" & ".join(f"'{word}':*" for word in words))
+        if self.attributes:
+            where.append("doc->'attributes' @> %s::jsonb")
+            parameters.append(orjson.dumps(dict(self.attributes)).decode())
+        if self.relations:
+            where.append("doc->'relations' @> %s::jsonb")
+            parameters.append(orjson.dumps({name: [to] for name, to in self.relations.items()}).decode())
+        return where, parameters
+
+
+async def find_record(records: Records, entity: str, id_: str) -> StoredRecord | None:
     return await records.get(stream(entity, id_))
 
 
-async def list_records(records: Records, entity: str, after: str, limit: int) -> list[RecordDocument]:
+async def find_records(records: Records, entity: str, ids: Iterable[str]) -> list[StoredRecord]:
+    """Those of these records that there are, in the order of the ids."""
+    keys = [stream(entity, each) for each in dict.fromkeys(ids)]
+    found = await records.get_many(keys)
+    return [found[each] for each in keys if each in found]
+
+
+async def list_records(
+    records: Records, entity: str, after: str, limit: int, wanted: Wanted = Wanted()
+) -> Sequence[StoredRecord]:
     """Records of an entity in the order of their ids, those behind `after`."""
-    return await records.find("doc->>'entity' = %s AND key > %s", [entity, stream(entity, after)], limit=limit)
+    where, parameters = wanted.conditions()
+    where = ["doc->>'entity' = %s", "key > %s", *where]
+    return await records.find(" AND ".join(where), [entity, stream(entity, after), *parameters], limit=limit)
 
 
 async def belongs_to_others(records: Records, entity: str, id_: str) -> bool:

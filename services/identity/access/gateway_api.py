@@ -118,6 +118,7 @@ class SessionOwner(BaseModel):
     """Whose session it is."""
 
     status: Standing
+    name: str | None = Field(description="Null where he gave none")
     language: Language
     groups: list[str] = Field(default=[], description="Of a member of staff")
     ask: list[Ask] = []
@@ -274,7 +275,7 @@ def sessions_router(
         member = await staff.member_of(session)
         principal = staff.principal(session, member)
         token = await tokens.issue(principal, USER_TOKEN_LIFETIME)
-        known = SessionOwner(status="ready", language=member.language, groups=list(member.groups))
+        known = SessionOwner(status="ready", name=member.name, language=member.language, groups=list(member.groups))
         return _token(known, principal, session, token)
 
     async def of_user(session: Session, request: Request) -> SessionToken:
@@ -283,6 +284,7 @@ def sessions_router(
         token = await tokens.issue(principal, USER_TOKEN_LIFETIME) if place.standing == "ready" else None
         known = SessionOwner(
             status=place.standing,
+            name=place.user.name,
             language=place.user.language,
             ask=await _ask(place, labels, request),
             tries_left=place.tries_left,

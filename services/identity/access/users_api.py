@@ -16,20 +16,15 @@ from chassis.errors import NotFound, Rejected
 from chassis.http import CommandMetadata, answer
 from chassis.texts import Texts, language_of
 from contracts.common import Json, Language
-from services.identity.access.accounts import user_principal
 from services.identity.access.contact_of_user import assigned_at, new_contact
 from services.identity.access.desk import UserDesk
 from services.identity.access.table import COLUMNS, UserEntry, UserTable, chosen, csv_of
 from services.identity.addresses import checked
 from services.identity.contacts.views import KnownRecord, find_contact
-from services.identity.lifetimes import USER_TOKEN_LIFETIME
 from services.identity.portals.views import Labels, find_portal
-from services.identity.tokens import Tokens
 from services.identity.users.decider import (
     Assign,
     Block,
-    EndImpersonation,
-    Impersonate,
     Invite,
     RequestActivation,
     SetExpiry,
@@ -117,14 +112,6 @@ class Invited(BaseModel):
     """The user whom the invitation made, or had made already."""
 
     user_id: str
-
-
-class Impersonation(BaseModel):
-    """A token with which staff act as the user; every event names them."""
-
-    impersonation_id: str
-    access_token: str
-    expires_in: int = Field(description="Seconds")
 
 
 def table_router(table: UserTable, desk: UserDesk, texts: Texts, fresh: Callable[..., Any]) -> APIRouter:
@@ -238,8 +225,8 @@ def assignments_router(desk: UserDesk, labels: Labels) -> APIRouter:
     return api
 
 
-def access_router(desk: UserDesk, tokens: Tokens) -> APIRouter:
-    """Whether users may come in, and acting as them."""
+def access_router(desk: UserDesk) -> APIRouter:
+    """Whether users may come in."""
     api = APIRouter(prefix="/users/{user_id}", tags=["portal users"])
 
     @api.post("/block", status_code=204, summary="No more sign-in; all sessions end at once")
@@ -261,30 +248,6 @@ def access_router(desk: UserDesk, tokens: Tokens) -> APIRouter:
     @api.delete("", status_code=204, summary="Delete the user and destroy his key; his contact stays")
     async def delete(user_id: UserId, metadata: CommandMetadata, response: Response, _: Staff) -> None:
         answer(response, await desk.delete(user_id, metadata))
-
-    @api.post("/impersonations", status_code=201, summary="Act as the user, for five minutes and for a reason")
-    async def impersonate(
-        user_id: UserId, why: WithReason, metadata: CommandMetadata, response: Response, principal: Staff
-    ) -> Impersonation:
-        impersonation_id = uuid.uuid4().hex
-        answer(response, await desk.carry_out(Impersonate(user_id, impersonation_id, why.reason), metadata))
-        user = await desk.load(user_id)
-        portal = await find_portal(desk.portals, user.portal_id)
-        token = await tokens.issue(user_principal(user_id, user, portal, principal.subject), USER_TOKEN_LIFETIME)
-        response.headers["Cache-Control"] = "no-store"
-        return Impersonation(
-            impersonation_id=impersonation_id, access_token=token.access_token, expires_in=token.expires_in
-        )
-
-    @api.post("/impersonations/{impersonation_id}/end", status_code=204, summary="Act as oneself again")
-    async def end_impersonation(
-        user_id: UserId,
-        impersonation_id: Annotated[str, Path(max_length=40)],
-        metadata: CommandMetadata,
-        response: Response,
-        _: Staff,
-    ) -> None:
-        answer(response, await desk.carry_out(EndImpersonation(user_id, impersonation_id), metadata))
 
     return api
 

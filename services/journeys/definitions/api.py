@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -68,14 +68,16 @@ class ShownStep(BaseModel):
 
 
 class Form(BaseModel):
-    """A journey as it is shown now."""
+    """A journey as it is shown."""
 
     journey: str
-    version: int
+    version: int = Field(description="0: of a document that is not published")
     title: Text
     description: Text | None
     access: Access
     context: str | None
+    submit: Text | None = Field(description="What the button that sends it is called, where the journey says it")
+    confirmation: Text | None = Field(description="What is said when it was sent")
     steps: list[ShownStep]
 
 
@@ -140,19 +142,21 @@ def router(
     )
     async def get_form(journey_id: JourneyPath, _: Anybody) -> Form:
         document, version = await library.current(journey_id)
-        today = streams.clock().astimezone(ZONE).date()
-        steps = [
-            ShownStep(
-                id=step.id,
-                title=step.title or document.title,
-                text=step.text,
-                when=list(step.when),
-                schema=published_schema(step, today),
-                ui=ui_of(step),
-            )
-            for step in document.steps
-        ]
-        return Form(version=version, steps=steps, **document.model_dump(include=FORM))
+        return _form(document, version, streams.clock().astimezone(ZONE).date())
+
+    @api.post(
+        "/journeys/{journey_id}/form",
+        summary="A document as it would be shown; nothing is published",
+        description="Answers 422 with `mistakes` for a document that could not be published.",
+    )
+    async def preview_form(
+        journey_id: JourneyPath,
+        body: Annotated[Any, Body(description="The document", examples=[EXAMPLE])],
+        _: Configurer,
+        accept_language: Annotated[str | None, Header()] = None,
+    ) -> Form:
+        document = read_journey(journey_id, body, texts, language_of(accept_language))
+        return _form(document, 0, streams.clock().astimezone(ZONE).date())
 
     @api.put("/journeys/{journey_id}", summary="Publish a journey; what has begun goes on with its own version")
     async def put_journey(
@@ -177,7 +181,22 @@ def router(
     return api
 
 
-FORM = {"journey", "title", "description", "access", "context"}
+FORM = {"journey", "title", "description", "access", "context", "submit", "confirmation"}
+
+
+def _form(document: JourneyDocument, version: int, today: date) -> Form:
+    steps = [
+        ShownStep(
+            id=step.id,
+            title=step.title or document.title,
+            text=step.text,
+            when=list(step.when),
+            schema=published_schema(step, today),
+            ui=ui_of(step),
+        )
+        for step in document.steps
+    ]
+    return Form(version=version, steps=steps, **document.model_dump(include=FORM))
 
 
 async def _read_document(streams: Streams, journey_id: str, version: int | None, response: Response) -> dict[str, Json]:

@@ -39,12 +39,21 @@ class InvalidAnswers(Rejected):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Answers that are kept, and what is wrong with them. `shown`: the fields of each step that are asked."""
+    """Answers that are kept, and what is wrong with them.
+
+    `shown`: the fields of each step that are asked; none where there are answers to questions that nobody asks.
+    """
 
     answers: Answers
     shown: Mapping[str, tuple[str, ...]]
     flaws: tuple[Flaw, ...]
     steps: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> Answers:
+        """The answers with which nothing is wrong."""
+        wrong = {flaw.place[0] for flaw in self.flaws if flaw.place}
+        return {name: value for name, value in self.answers.items() if name not in wrong}
 
 
 def check_step(
@@ -123,6 +132,8 @@ def _said(keyword: str, limit: Any, field: Question | None) -> tuple[str, dict[s
             return "answer_missing", {}
         case "minItems" if isinstance(field, FilesField):
             return "answer_missing", {}
+        case "type" if isinstance(field, MoneyField):
+            return "answer_money", {}
         case "type" | "format" if isinstance(limit, str):
             return f"answer_{limit.replace('-', '_')}", {}
         case "const" if limit is True:

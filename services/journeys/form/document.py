@@ -104,6 +104,7 @@ class JourneyDocument(Part):
     email: str | None = Described(
         default=None, description="Where mails go when the submitter is no contact: answers.x"
     )
+    submit: Words | None = Described(default=None, description="What the button that sends it is called")
     confirmation: Paragraphs | None = None
 
     def step(self, id_: str) -> Step | None:

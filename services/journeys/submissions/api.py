@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
@@ -15,11 +16,12 @@ from chassis.http import CommandMetadata
 from chassis.streams import Clock
 from chassis.texts import language_of
 from chassis.views import ViewReader
-from contracts.common import Json, Language
+from contracts.common import Json, Language, Text
+from contracts.journeys import RecordRef, TaskRef
 from services.journeys.definitions.views import Library
 from services.journeys.files.keeping import Keeper
 from services.journeys.form.summary import Answered, summary_of
-from services.journeys.submissions.access import STAFF, Access, Caller
+from services.journeys.submissions.access import STAFF, Access, Caller, may_open
 from services.journeys.submissions.desk import Desk
 from services.journeys.submissions.drafts import Draft
 from services.journeys.submissions.shown import ShownSubmission, shown, shown_file
@@ -27,6 +29,7 @@ from services.journeys.submissions.views import SubmissionDoc, list_submissions
 
 Sender = Annotated[Principal, Depends(allow("customer", "installer", "gateway", "staff", "operator"))]
 Reader = Annotated[Principal, Depends(allow("customer", "installer", "staff", "operator"))]
+User = Annotated[Principal, Depends(allow("customer", "installer"))]
 Lister = Annotated[Principal, Depends(allow("staff", "operator"))]
 SubmissionPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The submission's id")]
 StepPath = Annotated[str, Path(max_length=63, description="The step, e.g. reason")]
@@ -67,6 +70,27 @@ class Answers(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     answers: dict[str, Json]
+    as_typed: bool = Field(
+        default=False, description="Keep wrong and missing answers as well, for somebody who goes on later"
+    )
+
+
+class BegunDraft(BaseModel):
+    """A submission that waits for its user to come back."""
+
+    submission_id: str
+    journey: str
+    title: Text
+    context: RecordRef | None
+    task: TaskRef | None
+    changed_at: datetime
+    expires_at: datetime
+
+
+class DraftList(BaseModel):
+    """All of them: nobody has more than 50."""
+
+    items: list[BegunDraft]
 
 
 class SentAnswer(BaseModel):
@@ -120,6 +144,18 @@ class Counter:
         files = [shown_file(row, await self.keeper.name_of(row)) for row in rows]
         return shown(draft, document, checked, files, self.clock())
 
+    async def show_begun(self, draft: Draft) -> BegunDraft:
+        document = await self.library.version(draft.journey_id, draft.journey_version)
+        return BegunDraft(
+            submission_id=draft.id,
+            journey=draft.journey_id,
+            title=document.title,
+            context=draft.context,
+            task=draft.task,
+            changed_at=draft.changed_at,
+            expires_at=draft.expires_at,
+        )
+
     async def find(self, submission_id: str, principal: Principal) -> SubmissionDoc:
         """Raises NotFound, also for what somebody else sent."""
         found = await self.submissions.get(submission_id)
@@ -152,6 +188,13 @@ def _drafts(api: APIRouter, counter: Counter, fresh: Fresh) -> None:
         begun = await counter.show(await access.open(id_, Caller(principal, secret)))
         return Begun(**begun.model_dump(by_alias=True), draft_secret=secret)
 
+    @api.get("/drafts", summary="What the user has begun and not sent, the latest first")
+    async def list_drafts(principal: User, response: Response) -> DraftList:
+        response.headers["Cache-Control"] = "private, no-store"
+        mine = Caller(principal, None)
+        begun = [each for each in await desk.drafts.of(principal.subject, counter.clock()) if may_open(each, mine)]
+        return DraftList(items=[await counter.show_begun(each) for each in begun])
+
     @api.get("/submissions/{submission_id}", summary="A submission under way", dependencies=[Depends(fresh)])
     async def show(submission_id: SubmissionPath, asking: Asking, response: Response) -> ShownSubmission:
         response.headers["Cache-Control"] = "private, no-store"
@@ -162,13 +205,15 @@ def _drafts(api: APIRouter, counter: Counter, fresh: Fresh) -> None:
         summary="Answer a step",
         dependencies=[Depends(fresh)],
         description="Checks the answers and keeps them. A mistake answers 422 with the code `invalid_answers` and "
-        "`mistakes` by field; nothing is kept then. What is not asked, given the other answers, is dropped.",
+        "`mistakes` by field; nothing is kept then. What is not asked, given the other answers, is dropped. With "
+        "`as_typed` nothing is checked and the step is not done by it: what somebody has typed so far is kept, and the "
+        "answer says which fields are asked because of it.",
     )
     async def answer_step(
         request: Request, submission_id: SubmissionPath, step_id: StepPath, asking: Asking, given: Answers
     ) -> ShownSubmission:
         draft = await access.open(submission_id, asking)
-        await desk.answer(draft, step_id, given.answers, _language(request))
+        await desk.answer(draft, step_id, given.answers, _language(request), as_typed=given.as_typed)
         return await counter.show(await access.open(submission_id, asking))
 
     @api.post(

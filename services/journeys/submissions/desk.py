@@ -119,14 +119,22 @@ class Desk:
         await self.drafts.begin(new, self.streams.clock())
         return id_, secret
 
-    async def answer(self, draft: Draft, step_id: str, given: Mapping[str, Json], language: Language) -> None:
-        """Keeps the answers of a step. Raises InvalidAnswers, NotFound or Rejected."""
+    async def answer(
+        self, draft: Draft, step_id: str, given: Mapping[str, Json], language: Language, *, as_typed: bool = False
+    ) -> None:
+        """Keeps the answers of a step; `as_typed`: wrong ones too, without it being done by that.
+
+        Raises InvalidAnswers, NotFound or Rejected.
+        """
         for _ in range(ATTEMPTS):
             if draft.submitted_at is not None:
                 raise Rejected("already_submitted", reference=draft.reference)
             answers, checked = await self._answered(draft, step_id, given)
-            self._refuse_flaws(checked, language)
-            done = [*(each for each in draft.done if each != step_id), step_id]
+            done = list(draft.done)
+            if not as_typed or not checked.shown:
+                self._refuse_flaws(checked, language)
+            if not as_typed:
+                done = [*(each for each in draft.done if each != step_id), step_id]
             if await self.drafts.save(draft, answers, done, self._now()):
                 return
             draft = await self._again(draft)

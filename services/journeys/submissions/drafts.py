@@ -50,6 +50,7 @@ class Draft:
     task: TaskRef | None
     answers: Mapping[str, Json]
     done: tuple[str, ...]
+    changed_at: datetime
     expires_at: datetime
     submitted_at: datetime | None
 
@@ -116,6 +117,19 @@ class Drafts:
             return None
         keys = await self.keyring.provide([row["person"]])
         return _draft(row, keys[row["person"]]) if row["person"] in keys else None
+
+    async def of(self, subject: str, now: datetime) -> list[Draft]:
+        """What a user has begun and not sent, the latest first."""
+        async with self.pool.connection() as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            await cursor.execute(
+                "SELECT * FROM drafts WHERE subject = %s AND submitted_at IS NULL AND expires_at > %s "
+                "ORDER BY changed_at DESC LIMIT %s",
+                (subject, now, MAXIMUM_DRAFTS),
+            )
+            rows = await cursor.fetchall()
+        keys = await self.keyring.provide(sorted({row["person"] for row in rows})) if rows else {}
+        return [_draft(row, keys[row["person"]]) for row in rows if row["person"] in keys]
 
     async def save(self, draft: Draft, answers: Mapping[str, Json], done: Sequence[str], now: datetime) -> bool:
         """Keeps answers; False when somebody else changed or sent the draft meanwhile. Raises NotFound."""
@@ -217,6 +231,7 @@ def _draft(row: Mapping[str, Any], key: bytes) -> Draft:
         task=TaskRef.model_validate(row["task"]) if row["task"] else None,
         answers=answers,
         done=tuple(row["done"]),
+        changed_at=row["changed_at"],
         expires_at=row["expires_at"],
         submitted_at=row["submitted_at"],
     )

@@ -60,6 +60,7 @@ class ShownSubmission(_Shown):
     version: int
     title: Text
     description: Text | None
+    submit: Text | None = Field(description="What the button that sends it is called, where the journey says it")
     confirmation: Text | None = Field(description="What is said when it was sent")
     language: Language
     portal_id: str
@@ -70,7 +71,7 @@ class ShownSubmission(_Shown):
     steps: list[ShownStep]
     next: str | None = Field(description="The first step that is asked and not done; null: check your answers")
     ready: bool = Field(description="Everything that is required was answered")
-    summary: list[Answered] = Field(description="The answers that count, as people read them")
+    summary: list[Answered] = Field(description="The answers that count and are right, as people read them")
 
 
 def shown(
@@ -88,6 +89,7 @@ def shown(
         version=draft.journey_version,
         title=document.title,
         description=document.description,
+        submit=document.submit,
         confirmation=document.confirmation,
         language=draft.language,
         portal_id=draft.portal_id,
@@ -98,7 +100,7 @@ def shown(
         steps=steps if open_ else [],
         next=next((step.id for step in steps if step.asked and not step.done), None) if open_ else None,
         ready=open_ and not checked.flaws,
-        summary=list(summary_of(document, checked.answers, names, draft.language)) if open_ else [],
+        summary=list(summary_of(document, checked.right, names, draft.language)) if open_ else [],
     )
 
 

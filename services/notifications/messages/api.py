@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
@@ -14,7 +14,7 @@ from chassis.database import Pool
 from chassis.errors import NotFound, Rejected
 from chassis.http import CommandRequest, answer
 from chassis.streams import Streams
-from chassis.texts import Texts, language_of
+from chassis.texts import ZONE, Texts, language_of
 from contracts.base import known
 from contracts.common import Language
 from contracts.envelope import Envelope
@@ -26,6 +26,7 @@ from services.notifications.messages import queue
 from services.notifications.messages.decider import MESSAGE, Resend
 
 PAGE = 50
+DAY = timedelta(days=1)
 
 Id = Annotated[str, Path(max_length=40)]
 Reader = Annotated[Principal, Depends(allow("staff", "operator"))]
@@ -43,6 +44,7 @@ class Message(BaseModel):
     contact_id: str | None
     recipient: Kind = Field(description="Whom it goes to: a contact, a portal user, staff, or who sent a journey")
     contract_id: str | None
+    portal_id: str | None
     cause: str = Field(description="The event that made it necessary", examples=["billing/2:1234"])
     attempts: int
     created_at: datetime
@@ -91,8 +93,7 @@ def router(pool: Pool, streams: Streams, texts: Texts) -> APIRouter:
     @api.get("/messages")
     async def messages(
         _: Reader,
-        contact_id: Annotated[str | None, Query(max_length=40)] = None,
-        status: Annotated[queue.State | None, Query()] = None,
+        wanted: Annotated[queue.Wanted, Depends(_wanted)],
         cursor: Annotated[str | None, Query(max_length=200)] = None,
         limit: Annotated[int, Query(ge=1, le=queue.MAXIMUM_PAGE)] = PAGE,
         accept_language: Annotated[str | None, Header()] = None,
@@ -100,7 +101,7 @@ def router(pool: Pool, streams: Streams, texts: Texts) -> APIRouter:
         """The delivery log, the newest first."""
         behind = _read_cursor(cursor)
         async with pool.connection() as connection:
-            found = await queue.entries(connection, contact_id=contact_id, state=status, behind=behind, limit=limit + 1)
+            found = await queue.entries(connection, wanted, behind=behind, limit=limit + 1)
         page = found[:limit]
         language = language_of(accept_language)
         return MessagePage(
@@ -130,6 +131,31 @@ def router(pool: Pool, streams: Streams, texts: Texts) -> APIRouter:
     return api
 
 
+def _wanted(
+    *,
+    contact_id: Annotated[str | None, Query(max_length=40)] = None,
+    recipient: Annotated[Kind | None, Query()] = None,
+    status: Annotated[queue.State | None, Query()] = None,
+    template: Annotated[str | None, Query(max_length=40)] = None,
+    portal_id: Annotated[str | None, Query(max_length=63)] = None,
+    since: Annotated[date | None, Query(description="From this day on, in the zone of the portals")] = None,
+    until: Annotated[date | None, Query(description="Up to this day and including it")] = None,
+) -> queue.Wanted:
+    return queue.Wanted(
+        contact_id=contact_id,
+        recipient_kind=recipient,
+        state=status,
+        template=template,
+        portal_id=portal_id,
+        since=None if since is None else _midnight(since),
+        before=None if until is None else _midnight(min(until, date.max - DAY) + DAY),
+    )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, ZONE)
+
+
 async def _entry(pool: Pool, id_: str) -> queue.Entry:
     async with pool.connection() as connection:
         found = await queue.entry(connection, id_)
@@ -148,6 +174,7 @@ def _message(entry: queue.Entry, texts: Texts, language: Language) -> Message:
         contact_id=entry.contact_id,
         recipient=entry.recipient_kind,
         contract_id=entry.contract_id,
+        portal_id=entry.portal_id,
         cause=entry.cause,
         attempts=entry.attempts,
         created_at=entry.created_at,

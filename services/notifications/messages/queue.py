@@ -83,6 +83,7 @@ class Entry:
     contact_id: str | None
     recipient_kind: Kind
     contract_id: str | None
+    portal_id: str | None
     channel: str
     state: State
     attempts: int
@@ -94,9 +95,22 @@ class Entry:
     settled_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which messages of the log somebody wants to see; None: all. `since` is included, `before` is not."""
+
+    contact_id: str | None = None
+    recipient_kind: Kind | None = None
+    state: State | None = None
+    template: str | None = None
+    portal_id: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+
+
 _ENTRY = (
-    "SELECT id, cause, template, language, contact_id, recipient_kind, contract_id, channel, state, attempts, resends, "
-    "reason, reply, created_at, settled_at, "
+    "SELECT id, cause, template, language, contact_id, recipient_kind, contract_id, portal_id, channel, state, "
+    "attempts, resends, reason, reply, created_at, settled_at, "
     "CASE WHEN state IN ('waiting', 'sending') THEN next_attempt_at END AS next_attempt_at FROM messages "
 )
 
@@ -212,18 +226,18 @@ async def entry(connection: Connection, message_id: str) -> Entry | None:
 
 
 async def entries(
-    connection: Connection,
-    *,
-    contact_id: str | None,
-    state: State | None,
-    behind: tuple[datetime, str] | None,
-    limit: int,
+    connection: Connection, wanted: Wanted, *, behind: tuple[datetime, str] | None, limit: int
 ) -> list[Entry]:
     """The delivery log, the newest first, behind the entry of that time and id."""
     conditions, parameters = ["true"], list[object]()
     for condition, values in (
-        ("contact_id = %s", [contact_id]),
-        ("state = %s", [state]),
+        ("contact_id = %s", [wanted.contact_id]),
+        ("recipient_kind = %s", [wanted.recipient_kind]),
+        ("state = %s", [wanted.state]),
+        ("template = %s", [wanted.template]),
+        ("portal_id = %s", [wanted.portal_id]),
+        ("created_at >= %s", [wanted.since]),
+        ("created_at < %s", [wanted.before]),
         ("(created_at, id) < (%s, %s)", list(behind or [None])),
     ):
         if values[0] is not None:

@@ -11,8 +11,8 @@ from contracts.billing import BillingKind, BillingStatus, Direction
 from contracts.common import Json, Text
 from services.portal.definitions.shape import Shape
 from services.portal.definitions.shown import said
-from services.portal.pages.queries import Sums, is_overdue
-from services.portal.pages.views import Attributes, BillingEventDoc, ContactDoc, ContractDoc
+from services.portal.pages.queries import DEFAULT_CURRENCY, Sums, is_overdue
+from services.portal.pages.views import Attributes, BillingEventDoc, ContactDoc, ContractDoc, Plan
 
 CONTRACT_EXAMPLE: dict[str, JsonValue] = {
     "id": "0b7e9a52-93f9-5bb1-8b8c-1f0f6a1f8a11",
@@ -87,10 +87,47 @@ class Contract(Answer):
         return cls(id=contract.id, number=contract.number, **values, in_words=words)
 
 
+class Balance(Answer):
+    """What is open in the currency of the contract's plan; without a plan, in euros."""
+
+    currency: str
+    amount_cents: int = Field(description="Open debit minus open credit; above zero the customer owes it")
+    overdue_cents: int = Field(description="What of it the customer should have paid before today")
+
+    @classmethod
+    def of(cls, by_currency: Mapping[str, Sums], plan: Plan | None) -> Balance:
+        currency = plan.currency if plan else DEFAULT_CURRENCY
+        sums = by_currency.get(currency, Sums(0, 0))
+        return cls(currency=currency, amount_cents=sums.amount_cents, overdue_cents=sums.overdue_cents)
+
+
+class NextPayment(Answer):
+    """The next instalment of the plan in force that falls due today or later."""
+
+    due_on: date
+    amount_cents: int
+    currency: str
+
+    @classmethod
+    def of(cls, plan: Plan | None, today: date) -> NextPayment | None:
+        coming = [item for item in plan.schedule if item.due_on >= today] if plan else []
+        if plan is None or not coming:
+            return None
+        first = min(coming, key=lambda item: item.due_on)
+        return cls(due_on=first.due_on, amount_cents=first.amount_cents, currency=plan.currency)
+
+
+class ListedContract(Contract):
+    """A contract with what its reader pays."""
+
+    balance: Balance
+    next_payment: NextPayment | None
+
+
 class ContractPage(Answer):
     """Contracts in the order of their numbers."""
 
-    items: list[Contract]
+    items: list[ListedContract]
     next: str | None = Field(description="The `cursor` of the next page; null on the last one")
 
 
@@ -105,19 +142,6 @@ class Delivery(Answer):
     def of(cls, values: Attributes) -> Delivery | None:
         found = {name: _text(values, f"delivery_{name}") for name in cls.model_fields}
         return cls(**found) if any(found.values()) else None
-
-
-class Balance(Answer):
-    """What is open in the currency of the contract's plan; without a plan, in euros."""
-
-    currency: str
-    amount_cents: int = Field(description="Open debit minus open credit; above zero the customer owes it")
-    overdue_cents: int = Field(description="What of it the customer should have paid before today")
-
-    @classmethod
-    def of(cls, by_currency: Mapping[str, Sums], currency: str) -> Balance:
-        sums = by_currency.get(currency, Sums(0, 0))
-        return cls(currency=currency, amount_cents=sums.amount_cents, overdue_cents=sums.overdue_cents)
 
 
 class BillingEvent(Answer):
@@ -138,6 +162,24 @@ class BillingEvent(Answer):
     @classmethod
     def of(cls, event: BillingEventDoc, today: date) -> BillingEvent:
         return cls(**event.model_dump(exclude={"contract_id"}), overdue=is_overdue(event, today))
+
+
+class BillingEventOfContract(BillingEvent):
+    """A billing event, and the contract that it is about."""
+
+    contract_id: str
+    contract_number: str
+
+    @classmethod
+    def about(cls, event: BillingEventDoc, number: str, today: date) -> BillingEventOfContract:
+        return cls(**event.model_dump(), contract_number=number, overdue=is_overdue(event, today))
+
+
+class BillingEventsOfContracts(Answer):
+    """Billing events of several contracts: what is overdue first, then the others, each by falling due date."""
+
+    items: list[BillingEventOfContract]
+    next: str | None = Field(description="The `cursor` of the next page; null on the last one")
 
 
 class BillingEventPage(Answer):

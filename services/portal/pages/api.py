@@ -5,23 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from chassis.http import conditional
-from chassis.views import View, ViewReader
+from chassis.views import View
 from services.portal.cancellations.views import CANCELLATIONS
 from services.portal.configuration.views import PORTALS
 from services.portal.definitions.shown import permitted
 from services.portal.definitions.views import DEFINITIONS, definitions_for
 from services.portal.notices.views import NOTICES
-from services.portal.pages.answers import BillingEvent, BillingEventPage, Contract, ContractPage
+from services.portal.pages.answers import (
+    Balance,
+    BillingEvent,
+    BillingEventOfContract,
+    BillingEventPage,
+    BillingEventsOfContracts,
+    Contract,
+    ContractPage,
+    ListedContract,
+    NextPayment,
+)
 from services.portal.pages.contract_page import CONTRACT, ContractDetails, ContractPages
 from services.portal.pages.me import Me, MePages
-from services.portal.pages.queries import billing_events_page, contracts_page
-from services.portal.pages.views import BILLING_EVENTS, CONTACTS, CONTRACTS, INSTALMENTS, BillingEventDoc
+from services.portal.pages.queries import MOST_CONTRACTS, Wish, billing_events_page, contracts_of, contracts_page
+from services.portal.pages.views import BILLING_EVENTS, CONTACTS, CONTRACTS, INSTALMENTS
 from services.portal.processes.views import PROCESSES
 from services.portal.reading import UNCHANGED, Wanted
 from services.portal.requests.views import REQUESTS
@@ -31,6 +40,7 @@ from services.portal.visitor import Asked, visiting
 Fresh = Callable[..., Any]
 """Makes the dependency that lets a request wait until views have the position of its Portico-Position header."""
 ContractId = Annotated[str, Path(max_length=100, description="The contract's id, as in the list")]
+OpenOrClosed = Annotated[Wish | None, Query(description="Only those that are open, or those that are closed")]
 
 ME = (PORTALS, DEFINITIONS, CONTACTS, USERS, PROCESSES, NOTICES)
 DETAILS = (
@@ -41,12 +51,10 @@ DETAILS = (
 
 @dataclass(frozen=True)
 class Pages:
-    """What the pages are read from, and the day that it is for the utility."""
+    """What the pages are read from."""
 
     me: MePages
     contract: ContractPages
-    billing_events: ViewReader[BillingEventDoc]
-    today: Callable[[], date]
 
 
 def router(pages: Pages, fresh: Fresh) -> APIRouter:
@@ -63,7 +71,7 @@ def router(pages: Pages, fresh: Fresh) -> APIRouter:
     @api.get(
         "/contracts",
         response_model=ContractPage,
-        dependencies=behind(PORTALS, DEFINITIONS, CONTRACTS),
+        dependencies=behind(PORTALS, DEFINITIONS, CONTRACTS, INSTALMENTS, BILLING_EVENTS),
         summary="Contracts by number",
     )
     async def list_contracts(
@@ -79,7 +87,18 @@ def router(pages: Pages, fresh: Fresh) -> APIRouter:
         shape = known.shape(CONTRACT)
         seen = visitor.seen(shape)
         page = await contracts_page(pages.contract.contracts, visitor.contact_id, visitor.audience, wanted)
-        items = [Contract.of(item, permitted(item.attributes, seen), shape) for item in page.items]
+        ids = [item.id for item in page.items]
+        plans, sums = await asyncio.gather(pages.contract.instalments.get_many(ids), pages.contract.open_sums.of(*ids))
+        items = []
+        for item in page.items:
+            plan = plans[item.id].plan if item.id in plans else None
+            items.append(
+                ListedContract(
+                    **dict(Contract.of(item, permitted(item.attributes, seen), shape)),
+                    balance=Balance.of(sums.get(item.id, {}), plan),
+                    next_payment=NextPayment.of(plan, pages.contract.today()),
+                )
+            )
         return conditional(request, ContractPage(items=items, next=page.next))
 
     @api.get(
@@ -108,8 +127,33 @@ def router(pages: Pages, fresh: Fresh) -> APIRouter:
         wanted: Wanted,
     ) -> Response:
         contract = await pages.contract.contract_for(asked, contract_id)
-        page, today = await billing_events_page(pages.billing_events, contract.id, pages.today(), wanted)
+        found = billing_events_page(pages.contract.billing_events, [contract.id], pages.contract.today(), wanted)
+        page, today = await found
         items = [BillingEvent.of(item, today) for item in page.items]
         return conditional(request, BillingEventPage(items=items, next=page.next))
+
+    @api.get(
+        "/billing-events",
+        response_model=BillingEventsOfContracts,
+        dependencies=behind(PORTALS, CONTRACTS, BILLING_EVENTS),
+        summary="Billing events of all contracts, overdue ones first",
+        description=f"Of the contact's first {MOST_CONTRACTS} contracts by number.",
+    )
+    async def list_all_billing_events(
+        request: Request,
+        asked: Asked,
+        wanted: Wanted,
+        status: OpenOrClosed = None,
+    ) -> Response:
+        visitor = await visiting(pages.contract.portals, asked)
+        if asked.waits:
+            return conditional(request, BillingEventsOfContracts(items=[], next=None))
+        contracts = await contracts_of(pages.contract.contracts, asked.assigned(), visitor.audience)
+        found = billing_events_page(
+            pages.contract.billing_events, list(contracts), pages.contract.today(), wanted, status
+        )
+        page, today = await found
+        items = [BillingEventOfContract.about(item, contracts[item.contract_id].number, today) for item in page.items]
+        return conditional(request, BillingEventsOfContracts(items=items, next=page.next))
 
     return api

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
 from pydantic import Field
 
@@ -17,16 +19,18 @@ from services.portal.configuration.views import Portals
 from services.portal.definitions.shown import ShownGroup, groups, permitted
 from services.portal.definitions.views import Definitions, definitions_for
 from services.portal.offers.rules import OfferedAction, OfferedLink, actions_at, facts_of, links_at
-from services.portal.pages.answers import Answer, Balance, Contract, Delivery
-from services.portal.pages.queries import DEFAULT_CURRENCY, OpenSums
-from services.portal.pages.views import ContactDoc, ContractDoc, InstalmentsDoc
+from services.portal.pages.answers import Answer, Balance, BillingEvent, Contract, Delivery, NextPayment
+from services.portal.pages.queries import OpenSums, billing_events_page
+from services.portal.pages.views import BillingEventDoc, ContactDoc, ContractDoc, InstalmentsDoc
 from services.portal.processes.answers import Process, process_answer
 from services.portal.processes.queries import Found, ProcessesOfRecords
+from services.portal.reading import Slice
 from services.portal.requests.answers import ShownFile, files_answer
 from services.portal.requests.queries import FilesOfRecords
 from services.portal.visitor import Visit, Visitor, portal_of, visiting
 
 CONTRACT = "contract"
+SHOWN_BILLING_EVENTS = 5
 
 
 class ContractDetails(Answer):
@@ -35,6 +39,10 @@ class ContractDetails(Answer):
     contract: Contract
     delivery: Delivery | None
     balance: Balance
+    next_payment: NextPayment | None
+    billing_events: list[BillingEvent] = Field(
+        description=f"The first {SHOWN_BILLING_EVENTS}: what is overdue, then the others, each by falling due date"
+    )
     instalments: InstalmentsDoc = Field(
         description="The plan in force with its schedule; beside it what waits for the ERP, and what it decided last"
     )
@@ -56,10 +64,12 @@ class ContractPages:
     contacts: ViewReader[ContactDoc]
     instalments: ViewReader[InstalmentsDoc]
     cancellations: ViewReader[CancellationDoc]
+    billing_events: ViewReader[BillingEventDoc]
     open_sums: OpenSums
     processes: ProcessesOfRecords
     files: FilesOfRecords
     clock: Clock
+    today: Callable[[], date]
     texts: Texts
 
     async def read(self, visited: Visit, contract_id: str) -> ContractDetails:
@@ -74,11 +84,15 @@ class ContractPages:
             self.contacts.get_many([owner]),
         )
         lists = asyncio.gather(
-            self.open_sums.of(contract_id), self.processes.of(contract_id), self.files.of(owner, contract_id)
+            self.open_sums.of(contract_id),
+            self.processes.of(contract_id),
+            self.files.of(owner, contract_id),
+            billing_events_page(self.billing_events, [contract_id], self.today(), Slice(SHOWN_BILLING_EVENTS, None)),
         )
-        (found, known, contract, instalments, cancellation, persons), (sums, processes, files) = await asyncio.gather(
-            documents, lists
-        )
+        (
+            (found, known, contract, instalments, cancellation, persons),
+            (sums, processes, files, (events, today)),
+        ) = await asyncio.gather(documents, lists)
         visitor = Visitor.of(visited, found)
         if contract is None or (owner and not contract.belongs_to(owner, visitor.audience)):
             raise NotFound("contract_not_found")
@@ -94,7 +108,9 @@ class ContractPages:
         return ContractDetails(
             contract=Contract.of(contract, shown, shape),
             delivery=Delivery.of(shown),
-            balance=Balance.of(sums, plan.currency if plan else DEFAULT_CURRENCY),
+            balance=Balance.of(sums.get(contract_id, {}), plan),
+            next_payment=NextPayment.of(plan, today),
+            billing_events=[BillingEvent.of(event, today) for event in events.items],
             instalments=instalments or InstalmentsDoc(),
             groups=groups(shape, values, seen, visitor.changeable(shape)),
             cancellation=cancellation_answer(cancellation, seen, self.texts),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from chassis.errors import Rejected
 from chassis.views import ViewReader
@@ -15,7 +16,10 @@ DEFAULT_CURRENCY = "EUR"
 RELATION = {"customer": "holder", "installer": "installer"}
 """The relation by which a contract belongs to a contact, in portals of an audience."""
 
-_OF_CONTRACT = "doc->>'contract_id' = %s"
+MOST_CONTRACTS = 200
+"""Of so many contracts of a contact billing events are listed together."""
+Wish = Literal["open", "closed"]
+
 _IS_OVERDUE = "(doc->>'status' = 'open' AND doc->>'direction' = 'debit' AND doc->>'due_on' < %s)"
 _BEHIND = "(doc->>'due_on', key) < (%s, %s)"
 _LATEST_DUE_FIRST = "doc->>'due_on' DESC, key DESC"
@@ -56,10 +60,22 @@ async def contracts_page(
     return paged(found, wanted.limit, lambda last: write_cursor(last.number, last.id))
 
 
+async def contracts_of(
+    contracts: ViewReader[ContractDoc], contact_id: str | None, audience: str
+) -> dict[str, ContractDoc]:
+    """The first contracts of a contact by number, at most `MOST_CONTRACTS`, by their ids."""
+    page = await contracts_page(contracts, contact_id, audience, Slice(MOST_CONTRACTS, None))
+    return {contract.id: contract for contract in page.items}
+
+
 async def billing_events_page(
-    events: ViewReader[BillingEventDoc], contract_id: str, today: date, wanted: Slice
+    events: ViewReader[BillingEventDoc],
+    contract_ids: Sequence[str],
+    today: date,
+    wanted: Slice,
+    status: Wish | None = None,
 ) -> tuple[Page[BillingEventDoc], date]:
-    """Billing events of a contract: overdue ones first, then the others, each by falling due date.
+    """Billing events of contracts: overdue ones first, then the others, each by falling due date.
 
     What is overdue is judged by the day of the first page, which the cursor remembers and which is returned too.
     """
@@ -68,12 +84,12 @@ async def billing_events_page(
         as_of, section, *behind = read_cursor(wanted.cursor, 4)
         today = _day(as_of)
     found: list[BillingEventDoc] = []
-    if section == "overdue":
-        found += await _section(events, _IS_OVERDUE, [contract_id, str(today)], behind, wanted.limit + 1)
+    if section == "overdue" and status != "closed":
+        found += await _section(events, contract_ids, [(_IS_OVERDUE, str(today))], behind, wanted.limit + 1)
         behind = []
     if len(found) <= wanted.limit:
-        left = wanted.limit + 1 - len(found)
-        found += await _section(events, f"NOT {_IS_OVERDUE}", [contract_id, str(today)], behind, left)
+        others = [(f"NOT {_IS_OVERDUE}", str(today)), *([("doc->>'status' = %s", status)] if status else [])]
+        found += await _section(events, contract_ids, others, behind, wanted.limit + 1 - len(found))
 
     def cursor_behind(last: BillingEventDoc) -> str:
         place = "overdue" if is_overdue(last, today) else "others"
@@ -94,16 +110,32 @@ class OpenSums:
             parameters=lambda: {"today": str(today())},
         )
 
-    async def of(self, contract_id: str) -> dict[str, Sums]:
-        totals = await self._totals.load([contract_id])
-        return {currency: Sums(*sums) for currency, sums in totals.get(contract_id, {}).items()}
+    async def of(self, *contract_ids: str) -> dict[str, dict[str, Sums]]:
+        """By contract; one of which nothing is open is left out."""
+        totals = await self._totals.load(contract_ids)
+        return {
+            contract_id: {currency: Sums(*sums) for currency, sums in by_currency.items()}
+            for contract_id, by_currency in totals.items()
+        }
 
 
 async def _section(
-    events: ViewReader[BillingEventDoc], condition: str, parameters: list[str], behind: list[str], limit: int
+    events: ViewReader[BillingEventDoc],
+    contract_ids: Sequence[str],
+    conditions: Sequence[tuple[str, str]],
+    behind: list[str],
+    limit: int,
 ) -> list[BillingEventDoc]:
-    where = f"{_OF_CONTRACT} AND {condition}" + (f" AND {_BEHIND}" if behind else "")
-    return await events.find(where, [*parameters, *behind], order=_LATEST_DUE_FIRST, limit=limit)
+    """Those of one contract come out of the index in their order; those of several are sorted."""
+    of_one = len(contract_ids) == 1
+    parameters: list[object] = [contract_ids[0] if of_one else list(contract_ids)]
+    where = [f"doc->>'contract_id' = {'%s' if of_one else 'ANY(%s)'}"]
+    for condition, value in conditions:
+        where.append(condition)
+        parameters.append(value)
+    if behind:
+        where.append(_BEHIND)
+    return await events.find(" AND ".join(where), [*parameters, *behind], order=_LATEST_DUE_FIRST, limit=limit)
 
 
 def _day(text: str) -> date:

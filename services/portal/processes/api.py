@@ -21,7 +21,7 @@ from services.portal.processes.answers import (
     process_answer,
     task_answer,
 )
-from services.portal.processes.queries import TaskStatus, find_process, find_task, processes_page, tasks_page
+from services.portal.processes.queries import Whether, find_process, find_task, processes_page, tasks_page
 from services.portal.processes.views import PROCESSES
 from services.portal.reading import UNCHANGED, Wanted
 from services.portal.visitor import Asked, visiting
@@ -29,7 +29,7 @@ from services.portal.visitor import Asked, visiting
 InstanceId = Annotated[str, Path(max_length=100, description="The process as it runs, as in the list")]
 StepId = Annotated[str, Path(max_length=100)]
 RecordId = Annotated[str | None, Query(max_length=100, description="Only those of this record, e.g. a contract's id")]
-Status = Annotated[TaskStatus | None, Query(description="Only those that are open, or those that are over")]
+Status = Annotated[Whether | None, Query(description="Only those that are open, or those that are over")]
 
 
 def router(pool: Pool, portals: Portals, today: Callable[[], date], fresh: Callable[..., Any]) -> APIRouter:
@@ -42,11 +42,12 @@ def router(pool: Pool, portals: Portals, today: Callable[[], date], fresh: Calla
         asked: Asked,
         wanted: Wanted,
         record_id: RecordId = None,
+        status: Status = None,
     ) -> Response:
         visitor = await visiting(portals, asked)
         if visitor.visit.waits:
             return conditional(request, ProcessPage(items=[], next=None))
-        page = await processes_page(pool, visitor, record_id, wanted)
+        page = await processes_page(pool, visitor, record_id, status, wanted)
         items = [process_answer(found, visitor) for found in page.items]
         return conditional(request, ProcessPage(items=items, next=page.next))
 

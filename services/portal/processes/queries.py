@@ -15,7 +15,8 @@ from services.portal.processes.views import PROCESSES, ProcessDoc, StepDoc
 from services.portal.reading import Page, Slice, fetch, paged, read_cursor, time_text, write_cursor
 from services.portal.visitor import Visitor
 
-TaskStatus = Literal["open", "over"]
+Whether = Literal["open", "over"]
+"""Whether something is still going on."""
 
 _SELECT = f"""
 SELECT p.doc::text, c.doc->>'number' FROM {PROCESSES.table} p
@@ -45,9 +46,13 @@ class Task:
     step: StepDoc
 
 
-async def processes_page(pool: Pool, visitor: Visitor, record_id: str | None, wanted: Slice) -> Page[Found]:
+async def processes_page(
+    pool: Pool, visitor: Visitor, record_id: str | None, status: Whether | None, wanted: Slice
+) -> Page[Found]:
     """The newest first."""
     conditions, parameters = _of_visitor(visitor), _parameters(visitor)
+    if status is not None:
+        conditions.append(f"p.doc->>'status' {'=' if status == 'open' else '<>'} 'open'")
     if record_id is not None:
         conditions.append("p.doc->'record'->>'id' = %(record)s")
         parameters["record"] = record_id
@@ -74,9 +79,7 @@ async def find_task(pool: Pool, contact_id: str, instance_id: str, step_id: str)
     return next((Task(found[0], step) for step in steps if step.id == step_id), None)
 
 
-async def tasks_page(
-    pool: Pool, contact_id: str, role: Audience, status: TaskStatus | None, wanted: Slice
-) -> Page[Task]:
+async def tasks_page(pool: Pool, contact_id: str, role: Audience, status: Whether | None, wanted: Slice) -> Page[Task]:
     """Tasks of at most `limit` processes: what is open first, then what is over, each the latest first."""
     section, behind = ("over" if status == "over" else "open"), ["", ""]
     if wanted.cursor is not None:

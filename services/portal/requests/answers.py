@@ -75,6 +75,20 @@ class ShownRequest(Answer):
     files: list[ShownFile]
 
 
+class FailedRequest(ShownRequest):
+    """A submission of which something failed, and whose it is."""
+
+    portal_id: str
+    contact_id: str | None = Field(description="Null for strangers, from public journeys")
+
+
+class FailedPage(Answer):
+    """Submissions of which something failed, the newest first."""
+
+    items: list[FailedRequest]
+    next: str | None = Field(description="The `cursor` of the next page; null on the last one")
+
+
 class RequestPage(Answer):
     """Submissions, the newest first."""
 
@@ -106,6 +120,13 @@ def request_answer(
         effects=effects,
         files=files_answer([request], journeys),
     )
+
+
+def failed_answer(
+    request: RequestDoc, submitted: Submitted, journeys: Mapping[str, Journey], texts: Texts
+) -> FailedRequest:
+    shown = request_answer(request, submitted, journeys, texts)
+    return FailedRequest(**dict(shown), portal_id=submitted.portal_id, contact_id=submitted.contact_id)
 
 
 def files_answer(requests: Iterable[RequestDoc], journeys: Mapping[str, Journey]) -> list[ShownFile]:

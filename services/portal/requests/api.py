@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from chassis.auth import Principal, allow
 from chassis.database import Pool
 from chassis.errors import NotFound
 from chassis.http import conditional
@@ -15,8 +16,16 @@ from chassis.texts import Texts
 from services.portal.configuration.views import Portals
 from services.portal.definitions.views import DEFINITIONS, Definitions, Journey, definitions_for
 from services.portal.reading import UNCHANGED, Wanted
-from services.portal.requests.answers import DocumentPage, RequestPage, ShownRequest, files_answer, request_answer
-from services.portal.requests.queries import Requests, requests_page
+from services.portal.requests.answers import (
+    DocumentPage,
+    FailedPage,
+    RequestPage,
+    ShownRequest,
+    failed_answer,
+    files_answer,
+    request_answer,
+)
+from services.portal.requests.queries import Requests, failed_page, requests_page
 from services.portal.requests.views import REQUESTS
 from services.portal.visitor import Asked, Visit, visiting
 
@@ -66,6 +75,14 @@ def router(
         if found is None or found.submitted is None or contact not in {None, found.submitted.contact_id}:
             raise NotFound("request_not_found")
         return conditional(request, request_answer(found, found.submitted, journeys, texts))
+
+    @api.get("/staff/failures", response_model=FailedPage, summary="Submissions of which something failed")
+    async def list_failures(
+        request: Request, wanted: Wanted, _: Annotated[Principal, Depends(allow("staff", "operator"))]
+    ) -> Response:
+        known, page = await asyncio.gather(definitions_for(definitions), failed_page(pool, wanted))
+        items = [failed_answer(each, each.submitted, known.journeys, texts) for each in page.items if each.submitted]
+        return conditional(request, FailedPage(items=items, next=page.next))
 
     @api.get("/documents", response_model=DocumentPage, summary="Files that the contact has sent")
     async def list_documents(

@@ -68,6 +68,21 @@ class FilesOfRecords:
         return found
 
 
+async def failed_page(pool: Pool, wanted: Slice) -> Page[RequestDoc]:
+    """Submissions of which something failed."""
+    behind = "true"
+    parameters: dict[str, object] = {"limit": wanted.limit + 1}
+    if wanted.cursor is not None:
+        behind = _BEHIND
+        parameters["submitted_at"], parameters["key"] = read_cursor(wanted.cursor, 2)
+    statement = (
+        f"SELECT doc::text FROM {REQUESTS.table} WHERE doc->>'has_failed' = 'true' "  # noqa: S608 our own names
+        f"AND doc->>'submitted' IS NOT NULL AND {behind} ORDER BY {_LATEST} LIMIT %(limit)s"
+    )
+    rows = await fetch(pool, statement, parameters)
+    return paged([RequestDoc.model_validate_json(doc) for (doc,) in rows], wanted.limit, _cursor_behind)
+
+
 async def count_failed(pool: Pool, most: int) -> int:
     """Submissions of which something failed, counted up to `most`."""
     statement = (

@@ -15,7 +15,7 @@ from contracts.identity import PersonErased
 from contracts.ids import record_id
 from services.entities.app import SCHEMAS
 from services.entities.records.reactions import RecordsHandler
-from services.entities.records.views import RECORDS
+from services.entities.records.views import RECORDS, RecordDocument
 from tests.services.entities.conftest import Token
 
 CONTACTS = "Kundennummer;Vorname;Nachname;E-Mail;Sprache\r\nK-1;Anna;Sommer;anna@example.org;Deutsch\r\n"
@@ -230,6 +230,38 @@ async def test_pages(api: Api) -> None:
     assert {f"L-{number}" for number in range(25)} <= set(seen)
 
 
+async def test_records_are_found_by_beginnings_of_words_and_by_values(api: Api) -> None:
+    contacts = "customer_number;first_name;last_name;email;divisions\nF-4711;Jürgen;Größmann;j.g@firma.example;gas\n"
+    await api.report("contact", contacts + "F-4712;Jutta;Gross;jutta@example.org;gas|water\n")
+    rows = "FV-1;active;gas;Erdgas;F-4711\nFV-2;draft;gas;Biogas;F-4711\nFV-3;active;water;Wasser;F-4712\n"
+    report = await api.report("contract", CONTRACTS.replace(";starts_on", "") + rows)
+    holder = record_id("contact", "F-4711")
+
+    async def found(query: str) -> list[str]:
+        page = (await api.get(f"/records/{query}", **shown_with(report))).json()
+        return sorted(item["external_id"] for item in page["items"])
+
+    assert await found("contact?search=juerg größ") == ["F-4711"]
+    assert await found("contact?search=GROS") == ["F-4711", "F-4712"][1:]
+    assert await found("contact?search=4712") == ["F-4712"]
+    assert await found("contact?search=firma.example") == ["F-4711"]
+    assert await found("contact?search=jutta firma") == []
+    assert await found("contact?search=f-471&where=divisions:Wasser") == ["F-4712"]
+    assert await found(f"contract?where=holder:{holder}") == ["FV-1", "FV-2"]
+    assert await found(f"contract?where=holder:{holder}&where=status:active") == ["FV-1"]
+    assert await found(f"contact?ids={holder},nobody") == ["F-4711"]
+    for query in ("last_name:Gross", "colour:red", "status:gone"):
+        assert (await api.get(f"/records/contract?where={query}")).status_code == 422
+    assert set((await api.get(f"/records/contact/{holder}")).json()) == set(RecordDocument.model_fields)
+
+
+async def test_the_latest_imports(api: Api) -> None:
+    report = await api.report("contact", CONTACTS)
+    latest = (await api.get("/imports?limit=1")).json()["items"]
+    assert [(each["id"], each["entity"]) for each in latest] == [(report["id"], "contact")]
+    assert "rows" not in latest[0]
+
+
 async def test_schemas_are_served(api: Api) -> None:
     served = await api.get("/schemas/contract")
     assert served.json()["attributes"]["status"]["decided_by"] == "billing"
@@ -276,6 +308,8 @@ async def test_an_erased_person_is_forgotten_by_contact_and_contracts(api: Api) 
         await handler.apply(
             connection, [type(envelope)(envelope.record, PersonErased(person=f"contact/{id_}", reason="asked"))]
         )
+    assert (await api.get("/records/contract?search=lindenau&where=holder:" + id_)).json()["items"] == []
+    assert (await api.get("/records/contract?search=ev-1")).json()["items"]
     for entity, record in ids.items():
         shown = (await api.get(f"/records/{entity}/{record}")).json()
         assert (shown["personal"], shown["erased"]) == ({}, True)
@@ -287,7 +321,7 @@ async def test_what_is_stored_is_sealed(api: Api) -> None:
     stored = (await api.service.log.load([f"contact/{created.json()['id']}"])).values()
     assert stored
     assert all(b"Seltenername" not in record.data for records in stored for record in records)
-    assert RECORDS.table == "view_records_v2"
+    assert RECORDS.table == "view_records_v3"
 
 
 async def test_the_service_says_it_is_ready(api: Api) -> None:

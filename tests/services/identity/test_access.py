@@ -300,6 +300,38 @@ async def test_staff_act_as_a_user_for_five_minutes_and_for_a_reason(world: Worl
     assert refusal(await world.post(f"/users/{user_id}/impersonations", {"reason": ""}, "staff"), 422)
 
 
+async def test_a_user_sees_who_acted_as_him_and_acting_ends_with_its_own_token(world: World) -> None:
+    _, user_id = await known(world)
+    other_email, other_id = await known(world)
+    begin = f"/users/{user_id}/impersonations"
+    begun = (await world.post(begin, {"reason": "a call about a bill"}, "staff")).json()
+    acting = {"Authorization": f"Bearer {begun['access_token']}"}
+    end = f"{begin}/{begun['impersonation_id']}/end"
+    own = {"Authorization": f"Bearer {(await world.token(await world.session(other_email))).json()['access_token']}"}
+    assert refusal(await world.client.post(end, headers=own), 404) == "user_not_found"
+    elsewhere = f"/users/{other_id}/impersonations/{begun['impersonation_id']}/end"
+    assert refusal(await world.client.post(elsewhere, headers=acting), 404) == "user_not_found"
+    assert refusal(await world.client.post(begin, json={"reason": "a try"}, headers=acting), 403) == "forbidden"
+    ended = await world.client.post(end, headers=acting)
+    assert ended.status_code == 204
+    seen = {**acting, "Portico-Position": ended.headers["Portico-Position"]}
+    (once,) = (await world.client.get("/users/me/impersonations", headers=seen)).json()["items"]
+    assert (once["impersonation_id"], once["reason"]) == (begun["impersonation_id"], "a call about a bill")
+    assert once["started_at"] < once["ended_at"]
+    nothing = await world.client.get("/users/me/impersonations", headers=own)
+    assert nothing.json() == {"items": []}
+    assert refusal(await world.ask("GET", "/users/me/impersonations", role="staff"), 403) == "forbidden"
+
+
+async def test_whoever_acts_as_a_user_cannot_change_his_password(world: World) -> None:
+    _, user_id = await known(world)
+    begun = (await world.post(f"/users/{user_id}/impersonations", {"reason": "a call"}, "staff")).json()
+    acting = {"Authorization": f"Bearer {begun['access_token']}"}
+    wanted = {"session": "none of his", "current_password": PASSWORD, "password": OTHER_PASSWORD}
+    assert refusal(await world.client.post("/passwords", json=wanted, headers=acting), 403) == "forbidden"
+    assert refusal(await world.post("/passwords", wanted), 401) == "session_ended"
+
+
 async def test_an_erased_contact_takes_its_user_along(world: World) -> None:
     email = address()
     contact_id = await world.contact(email=email, last_name="Sommer")

@@ -35,7 +35,11 @@ async def test_staff_set_their_password_and_work(world: World) -> None:
     session = (await staff_session(world, email)).json()
     assert (session["groups"], session["roles"]) == (["customer_service"], ["staff"])
     token = (await world.token(session["session"])).json()
-    assert (token["role"], token["subject"]) == ("staff", f"staff/{registered['staff_id']}")
+    assert (token["role"], token["name"], token["subject"]) == (
+        "staff",
+        "Sam Service",
+        f"staff/{registered['staff_id']}",
+    )
     headers = {"Authorization": f"Bearer {token['access_token']}"}
     assert (await world.client.get("/users", headers=headers)).status_code == 200
 

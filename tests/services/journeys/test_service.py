@@ -4,6 +4,7 @@ import asyncio
 from datetime import date, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from chassis import tickets
@@ -366,6 +367,56 @@ async def test_a_user_who_begins_again_and_again_keeps_the_latest(world: World) 
         for id_ in (ids[0], ids[1], ids[2], ids[-1])
     ]
     assert statuses == [404, 404, 200, 200]
+
+
+async def test_what_was_typed_is_kept_without_being_right(world: World) -> None:
+    contact_id, contract_id = await world.contract()
+    id_, customer = await world.begin(contact_id, contract_id), world.customer(contact_id)
+
+    async def type_(**answers: Any) -> httpx.Response:
+        body = {"answers": answers, "as_typed": True}
+        return await world.client.put(f"/submissions/{id_}/steps/reason", json=body, headers=customer)
+
+    typed = (await type_(reason="moving", moving_on="soon")).json()
+    step = typed["steps"][0]
+    assert "moving_on" in step["fields"]
+    assert (step["answers"]["moving_on"], step["done"], typed["next"]) == ("soon", False, "reason")
+    assert [each["field"] for each in typed["summary"]] == ["reason"]
+    assert (await world.client.post(f"/submissions/{id_}/submit", headers=customer)).status_code == 422
+    assert (await type_(nobody="asks")).status_code == 422
+    again = (await world.client.get(f"/submissions/{id_}", headers=customer)).json()
+    assert again["steps"][0]["answers"]["moving_on"] == "soon"
+    done = (await world.answer(id_, "reason", customer, reason="price")).json()["steps"][0]
+    assert (done["done"], done["answers"]) == (True, {"reason": "price"})
+    assert (await type_(reason="price")).json()["steps"][0]["done"]
+    assert not (await type_(reason="moving")).json()["steps"][0]["done"]
+
+
+async def test_a_user_finds_what_he_has_begun(world: World) -> None:
+    contact_id, contract_id = await world.contract()
+    customer = world.customer(contact_id)
+    first = await world.begin(contact_id, contract_id)
+    world.clock.now += timedelta(seconds=1)
+    second = await world.begin(contact_id, contract_id)
+    try:
+        listed = await world.client.get("/drafts", headers=customer)
+    finally:
+        world.clock.now = NOW
+    assert [each["submission_id"] for each in listed.json()["items"]] == [second, first]
+    assert listed.json()["items"][0]["context"] == {"entity": "contract", "id": contract_id}
+    somebody = world.as_(Principal("customer", f"user/of-{contact_id}", "somebody", "customers"))
+    assert (await world.client.get("/drafts", headers=somebody)).json()["items"] == []
+    assert (await world.client.get("/drafts", headers=world.gateway())).status_code == 403
+
+
+async def test_a_document_can_be_looked_at_before_it_is_published(world: World) -> None:
+    body = document("contact_us") | {"journey": "tried", "submit": {"de": "Senden", "en": "Send"}}
+    form = (await world.client.post("/journeys/tried/form", json=body, headers=world.staff)).json()
+    assert (form["version"], form["submit"]["en"], len(form["steps"])) == (0, "Send", 3)
+    assert (await world.client.get("/journeys/tried", headers=world.staff)).status_code == 404
+    wrong = await world.client.post("/journeys/tried/form", json=body | {"steps": []}, headers=world.staff)
+    assert (wrong.status_code, wrong.json()["mistakes"][0]["path"]) == (422, "steps")
+    assert (await world.client.post("/journeys/tried/form", json=body, headers=world.gateway())).status_code == 403
 
 
 async def test_documents_come_back_as_they_were_written(world: World) -> None:

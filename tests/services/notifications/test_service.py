@@ -2,12 +2,13 @@
 
 import asyncio
 import uuid
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import psycopg
 
 from chassis.reactions import Handler
 from chassis.testing import eventually
+from chassis.texts import ZONE
 from contracts.billing import InstalmentConfirmed, InstalmentRefused
 from contracts.common import Instalment
 from contracts.entities import EntityChanged, EntityCreated
@@ -327,6 +328,19 @@ async def test_staff_see_the_delivery_log(notifications: Notifications) -> None:
     assert [(item["contact_id"], item["state"], item["language"]) for item in of_otto] == [(otto, "sent", "de")]
     failed = (await client.get("/messages", params={"status": "failed", "contact_id": otto}, headers=staff)).json()
     assert failed == {"items": [], "next": None}
+    sent = datetime.fromisoformat(of_otto[0]["created_at"]).astimezone(ZONE).date()
+    for narrowed, expected in (
+        ({"template": of_otto[0]["template"], "portal_id": of_otto[0]["portal_id"], "recipient": "contact"}, of_otto),
+        ({"since": sent.isoformat(), "until": sent.isoformat()}, of_otto),
+        ({"template": "receipt"}, []),
+        ({"portal_id": "nowhere"}, []),
+        ({"recipient": "staff"}, []),
+        ({"since": (sent + timedelta(days=1)).isoformat()}, []),
+        ({"until": (sent - timedelta(days=1)).isoformat()}, []),
+        ({"until": "9999-12-31"}, of_otto),
+    ):
+        found = await client.get("/messages", params={"contact_id": otto, **narrowed}, headers=staff)
+        assert found.json()["items"] == expected
     one = (await client.get(f"/messages/{of_otto[0]['id']}", headers=staff)).json()
     assert one["history"][0]["recipient"] == f"{otto}@example.org"
     operator = await notifications.headers("operator")

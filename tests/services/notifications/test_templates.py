@@ -89,6 +89,7 @@ def test_a_template_renders_completely(name: str, language: Language) -> None:
         assert frame.to_staff or (frame.contract_number or "?") in part
     assert frame.to_staff or frame.link in mail.text
     assert f'lang="{language}"' in mail.html
+    assert not re.search(r"<(link|img|script)|@import|url\(", mail.html), "a mail loads nothing from elsewhere"
 
 
 @pytest.mark.parametrize(("name", "language"), BOTH)

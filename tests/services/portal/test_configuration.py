@@ -321,8 +321,8 @@ class TestLogos:
 
 
 def test_the_portal_of_the_demo_is_such_a_document() -> None:
-    folder = Path(__file__).parents[3] / "demo" / "lindenau"
-    document = PortalDocument.model_validate(yaml.safe_load((folder / "portals/customers.yaml").read_text(encoding="utf-8")))
+    file = Path(__file__).parents[3] / "demo/lindenau/portals/customers.yaml"
+    document = PortalDocument.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
     assert document.event().instalments.rules_for("gas").down_percent == 10
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import httpx
 
@@ -177,6 +178,11 @@ class TestProcesses:
                 break
             cursor = {"cursor": page["next"]}
         assert (len(seen), set(seen)) == (3, instances)
+        stopped = min(instances)
+        ended = ProcessCancelled(**of_process(stopped, home.contract_id), reason="x", submission_id=None)
+        await home.happens((stream("process", stopped), [ended]))
+        for status, count in (("open", 2), ("over", 1)):
+            assert len((await get(client, "/processes", headers, status=status))["items"]) == count
         nothing = await get(client, "/processes", headers, record_id="elsewhere")
         assert nothing["items"] == []
         for contract, found in ((home.contract_id, 3), ("elsewhere", 0)):
@@ -297,6 +303,25 @@ class TestRequests:
             for words in effect["text"].values():
                 assert words.endswith(".")
                 assert "_" not in words
+
+    async def test_staff_find_what_failed_and_whose_it_is(
+        self, client: httpx.AsyncClient, elsewhere: Elsewhere, users: Users
+    ) -> None:
+        home, (older, newer, fine) = await move_in(elsewhere), ids("older", "newer", "fine")
+        contract = home.contract_id
+        for each in (older, newer, fine):
+            await home.happens((stream("submission", each), [submitted(each, home.contact_id, contract)]))
+            await home.happens((stream("message", each), [mailed(each, failed=each != fine)]))
+        staff = users.role("staff")
+        found, path = dict[str, Any](), "/staff/failures?limit=1"
+        while path:
+            page = await get(client, path, staff)
+            found |= {item["submission_id"]: item for item in page["items"]}
+            path = f"/staff/failures?limit=1&cursor={page['next']}" if page["next"] else ""
+        assert {older, newer} <= found.keys()
+        assert fine not in found
+        assert (found[newer]["contact_id"], found[newer]["status"]) == (home.contact_id, "failed")
+        assert await refused(client, "/staff/failures", users.customer(home.contact_id)) == (403, "forbidden")
 
     async def test_only_the_contacts_own(self, client: httpx.AsyncClient, elsewhere: Elsewhere, users: Users) -> None:
         home, neighbour = await move_in(elsewhere), await move_in(elsewhere)

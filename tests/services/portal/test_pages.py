@@ -107,6 +107,70 @@ async def test_the_balance(client: httpx.AsyncClient, elsewhere: Elsewhere, user
     headers = {**users.customer(home.contact_id), "Portico-Position": str(position)}
     page = await get(client, f"/contracts/{home.contract_id}", headers)
     assert page["balance"] == {"currency": "EUR", "amount_cents": 4_300, "overdue_cents": 5_000}
+    assert [event["external_id"] for event in page["billing_events"]] == ["late", "francs", "today", "paid", "bonus"]
+    assert [event["overdue"] for event in page["billing_events"]] == [True, True, False, False, False]
+
+
+async def test_listed_contracts_say_what_is_to_be_paid(
+    client: httpx.AsyncClient, elsewhere: Elsewhere, users: Users
+) -> None:
+    home = await move_in(elsewhere)
+    await home.happens(
+        (stream("instalments", home.contract_id), [plan_set(home.contract_id)]),
+        (
+            stream("billing_event", home.contract_id),
+            [billed(home.contract_id, "late", TODAY - timedelta(days=1), amount_cents=5_000)],
+        ),
+    )
+    (listed,) = (await get(client, "/contracts", users.customer(home.contact_id)))["items"]
+    assert listed["balance"] == {"currency": "EUR", "amount_cents": 5_000, "overdue_cents": 5_000}
+    assert listed["next_payment"] == {"due_on": "2026-12-15", "amount_cents": 9_500, "currency": "EUR"}
+    page = await get(client, f"/contracts/{home.contract_id}", users.customer(home.contact_id))
+    assert page["next_payment"] == listed["next_payment"]
+    other = await move_in(elsewhere)
+    (listed,) = (await get(client, "/contracts", users.customer(other.contact_id)))["items"]
+    assert (listed["balance"]["amount_cents"], listed["next_payment"]) == (0, None)
+
+
+async def test_billing_events_of_all_contracts(client: httpx.AsyncClient, elsewhere: Elsewhere, users: Users) -> None:
+    home, strangers = await move_in(elsewhere), await move_in(elsewhere)
+    second = uuid.uuid4().hex
+    await home.happens(
+        (stream("contract", second), [contract_created(second, "V-2", home.contact_id)]),
+        (
+            stream("billing_event", home.contract_id),
+            [
+                billed(home.contract_id, "paid", TODAY - timedelta(days=5), paid_on=TODAY),
+                billed(home.contract_id, "soon", TODAY + timedelta(days=5)),
+            ],
+        ),
+        (stream("billing_event", second), [billed(second, "late", TODAY - timedelta(days=9))]),
+        (
+            stream("billing_event", strangers.contract_id),
+            [billed(strangers.contract_id, "theirs", TODAY - timedelta(days=1))],
+        ),
+    )
+    headers = users.customer(home.contact_id)
+
+    async def listed(**parameters: Any) -> list[tuple[str, str, bool]]:
+        found: list[tuple[str, str, bool]] = []
+        cursor: dict[str, str] = {}
+        for _ in range(4):
+            page = await get(client, "/billing-events", headers, **parameters, **cursor)
+            found += [(each["contract_number"], each["external_id"], each["overdue"]) for each in page["items"]]
+            if page["next"] is None:
+                break
+            cursor = {"cursor": page["next"]}
+        return found
+
+    late, soon, paid = ("V-2", "late", True), ("V-1", "soon", False), ("V-1", "paid", False)
+    for limit in (1, 2, 50):
+        assert await listed(limit=limit) == [late, soon, paid]
+        assert await listed(limit=limit, status="open") == [late, soon]
+        assert await listed(limit=limit, status="closed") == [paid]
+    assert (await get(client, "/billing-events", users.customer(None)))["items"] == []
+    no_contact = await client.get("/billing-events", headers=users.role("staff"))
+    assert (no_contact.status_code, no_contact.json()["code"]) == (422, "invalid_for_staff")
 
 
 async def test_billing_events_overdue_first_then_latest_due(

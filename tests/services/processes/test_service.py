@@ -43,6 +43,24 @@ async def test_a_definition_is_written_read_and_told_what_is_wrong(processes: Pr
     assert (await processes.ask("staff", "GET", "/definitions/nothing")).status_code == 404
 
 
+async def test_versions_stay_readable_and_a_document_can_be_tried(processes: Processes) -> None:
+    process = await processes.define()
+    shorter = {**DOCUMENT, "process": process, "steps": DOCUMENT["steps"][:1]}
+    plan = await processes.ask("staff", "POST", f"/definitions/{process}/plan", json=shorter)
+    assert [(step["id"], step["shown_to"]) for step in plan.json()["steps"]] == [(CHECK, ["customer"])]
+    versions = await processes.ask("staff", "GET", f"/definitions/{process}/versions")
+    assert [each["version"] for each in versions.json()] == [1]
+    await processes.ask("staff", "PUT", f"/definitions/{process}", json=shorter)
+    versions = await processes.ask("staff", "GET", f"/definitions/{process}/versions")
+    assert [each["version"] for each in versions.json()] == [2, 1]
+    old = await processes.ask("staff", "GET", f"/definitions/{process}?version=1")
+    assert old.json() == {**DOCUMENT, "process": process}
+    assert (await processes.ask("staff", "GET", f"/definitions/{process}?version=3")).status_code == 404
+    wrong = await processes.ask("staff", "POST", f"/definitions/{process}/plan", json={**shorter, "on": 1})
+    assert (wrong.status_code, wrong.json()["mistakes"][0]["path"]) == (422, "on")
+    assert (await processes.ask("customer", "POST", f"/definitions/{process}/plan", json=shorter)).status_code == 403
+
+
 async def test_the_story_of_a_process(processes: Processes) -> None:
     process = await processes.define()
     anna, contract = await processes.contract(cancel_reason="moving")

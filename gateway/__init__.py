@@ -1,0 +1,1 @@
+"""The reference portal gateway: server-rendered pages that call nothing but the public APIs."""

@@ -1,0 +1,1 @@
+"""Journeys as pages: the same steps wherever they are shown."""

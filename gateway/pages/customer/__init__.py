@@ -1,0 +1,1 @@
+"""Pages of customers and installers who are signed in."""

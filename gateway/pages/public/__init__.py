@@ -1,0 +1,1 @@
+"""Pages for everybody: signing in, registering, links of mails, public journeys."""

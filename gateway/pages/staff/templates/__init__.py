@@ -1,0 +1,1 @@
+"""The mails of a portal: which wording each has, and an editor with a preview."""

@@ -1,0 +1,1 @@
+"""Portal users: the table, one of them, and many at once by files."""

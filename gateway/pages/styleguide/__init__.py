@@ -1,0 +1,1 @@
+"""Every component in all its states, for those who work on pages; only in development."""

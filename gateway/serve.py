@@ -1,0 +1,30 @@
+"""`portico gateway`: serves the portals and the staff's pages; run by `portico up`, and by its own container."""
+
+from __future__ import annotations
+
+import uvicorn
+from pydantic import ValidationError
+
+from gateway.app import create
+from gateway.settings import GatewaySettings
+
+CONNECTIONS = 1_000
+
+
+def serve() -> None:
+    """Serve the portals' and the staff's pages until told to stop."""
+    try:
+        settings = GatewaySettings()
+    except ValidationError as error:
+        faults = [f"PORTICO_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
+        raise SystemExit("\n".join(["Some settings are missing or wrong.", *faults])) from error
+    uvicorn.run(
+        create(settings),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=3,
+        server_header=False,
+        proxy_headers=True,
+    )
