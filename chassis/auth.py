@@ -27,6 +27,7 @@ from chassis.errors import Rejected, Unavailable
 
 Role = Literal["customer", "installer", "staff", "operator", "erp", "gateway", "service"]
 ROLES: tuple[Role, ...] = get_args(Role)
+STAFF: tuple[Role, ...] = ("staff", "operator")
 
 AUDIENCE = "portico"
 ALGORITHM = "EdDSA"
@@ -70,6 +71,11 @@ class Principal:
     def responsible(self) -> str:
         """Who really does it: the acting member of staff, or the caller himself."""
         return self.actor or self.subject
+
+    @property
+    def is_staff(self) -> bool:
+        """Works for the utility: an operator may do all that staff may."""
+        return self.role in STAFF
 
     def claims(self) -> dict[str, Any]:
         """The claims that make a token of this principal."""

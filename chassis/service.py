@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI, Header, Request
 
-from chassis import operations, telemetry, view_tables
+from chassis import history, operations, telemetry, view_tables
 from chassis.applier import Applier
 from chassis.auth import Keys, RemoteKeys, TokenVerifier
 from chassis.bus import Topics
@@ -71,6 +71,7 @@ class Service:
         verifier = TokenVerifier(keys or RemoteKeys(settings.identity_url), settings.token_issuer)
         self.http: FastAPI = create_app(name, texts, verifier, limits=limits)
         self.http.include_router(operations.router(self))
+        self.http.include_router(history.router(self))
         self.http.router.lifespan_context = self._lifespan
         self.timers = Timers(self.pool, self.streams)
         self.timers.after_commit = self.relay.wake

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 import structlog
 from opentelemetry import metrics, trace
@@ -26,12 +27,10 @@ _tracer = trace.get_tracer("portico")
 meter = metrics.get_meter("portico")
 
 
-def configure(service: str, settings: Settings) -> None:
-    """Sets up logging, and traces and metrics as far as they are asked for. Once a process."""
-    level = logging.getLevelNamesMapping()[settings.log_level]
-    renderer = (
-        structlog.dev.ConsoleRenderer() if settings.log_format == "console" else structlog.processors.JSONRenderer()
-    )
+def configure_logging(service: str, log_format: Literal["json", "console"], log_level: str) -> None:
+    """One line an event on standard output, with the name of the service in it."""
+    level = logging.getLevelNamesMapping()[log_level]
+    renderer = structlog.dev.ConsoleRenderer() if log_format == "console" else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -46,6 +45,11 @@ def configure(service: str, settings: Settings) -> None:
     structlog.contextvars.bind_contextvars(service=service)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+def configure(service: str, settings: Settings) -> None:
+    """Sets up logging, and traces and metrics as far as they are asked for. Once a process."""
+    configure_logging(service, settings.log_format, settings.log_level)
     resource = Resource.create({"service.name": f"portico-{service}"})
     metrics.set_meter_provider(MeterProvider(metric_readers=[PrometheusMetricReader()], resource=resource))
     if settings.otlp_endpoint:

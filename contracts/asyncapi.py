@@ -172,6 +172,7 @@ EVENT_HEADERS: dict[str, Any] = {
         "ce_correlationid": _text("The same through everything that one command brought about"),
         "ce_causationid": _text("The event that this one follows from"),
         "ce_actor": _text("Who asked for it"),
+        "ce_actedas": _text("The portal user as whom a member of staff asked for it", examples=["user/7b0c..."]),
         "traceparent": _text("W3C trace context"),
         "content-type": {"type": "string", "const": "application/json"},
     },

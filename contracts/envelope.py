@@ -16,12 +16,16 @@ CONTENT_TYPE = b"application/json"
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Why and by whom: stored with each event and published as CloudEvents extensions."""
+    """Why and by whom: stored with each event and published as CloudEvents extensions.
+
+    `acted_as` is the portal user as whom the actor, a member of staff, did it.
+    """
 
     correlation_id: str | None = None
     causation_id: str | None = None
     actor: str | None = None
     traceparent: str | None = None
+    acted_as: str | None = None
 
     def to_json(self) -> str:
         return self.encoded().decode()
@@ -37,6 +41,8 @@ class Metadata:
             known["actor"] = self.actor
         if self.traceparent:
             known["traceparent"] = self.traceparent
+        if self.acted_as:
+            known["acted_as"] = self.acted_as
         return orjson.dumps(known)
 
     @classmethod
@@ -72,6 +78,7 @@ class Record:
             ("ce_correlationid", self.metadata.correlation_id),
             ("ce_causationid", self.metadata.causation_id),
             ("ce_actor", self.metadata.actor),
+            ("ce_actedas", self.metadata.acted_as),
             ("traceparent", self.metadata.traceparent),
         ]
         encoded = [(name, value.encode()) for name, value in headers if value]
@@ -93,6 +100,7 @@ class Record:
                     texts.get("ce_causationid"),
                     texts.get("ce_actor"),
                     texts.get("traceparent"),
+                    texts.get("ce_actedas"),
                 ),
                 data=value,
             )

@@ -16,6 +16,11 @@ def record_id(entity: str, external_id: str) -> str:
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
+def billing_event_id(contract_id: str, external_id: str) -> str:
+    """The id of a billing event: the ERP's own id is unique within a contract."""
+    return record_id("billing_event", f"{contract_id}/{external_id}")
+
+
 def stream(kind: str, id_: str) -> str:
     """The name of a stream, e.g. `instalments/4f1c...`."""
     return f"{kind}/{id_}"

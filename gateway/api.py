@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +10,14 @@ from typing import Any
 
 import httpx
 
+from gateway.memory import Memory
 from gateway.settings import GatewaySettings
 
 TIMEOUT = httpx.Timeout(15, connect=3, pool=3)
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=60, keepalive_expiry=30)
 TOKEN_SECONDS = 30
 """For so long a user's token is taken from memory, so that blocking him is felt within that time."""
-MOST_TOKENS = 10_000
+COUNTED_SECONDS = 20
 RENEWED_BEFORE = 120
 
 
@@ -61,7 +61,9 @@ class Api:
     settings: GatewaySettings
     transport: httpx.AsyncBaseTransport | None = None
     _own: tuple[float, str] = (0.0, "")
-    _tokens: dict[bytes, tuple[float, dict[str, Any]]] = field(default_factory=dict)
+    counts: Memory[Mapping[str, int]] = field(default_factory=lambda: Memory(COUNTED_SECONDS))
+    """What waits for somebody, by his session: see counts.py."""
+    _tokens: Memory[dict[str, Any]] = field(default_factory=lambda: Memory(TOKEN_SECONDS))
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
@@ -117,23 +119,20 @@ class Api:
 
     async def session_token(self, session: str) -> dict[str, Any]:
         """Identity's answer for a session (`SessionToken`). Raises SessionOver, Away."""
-        key = hashlib.sha256(session.encode("utf-8", "replace")).digest()
-        until, known = self._tokens.get(key, (0.0, {}))
-        if time.monotonic() < until:
+        known = self._tokens.get(session)
+        if known is not None:
             return known
         headers = {"Authorization": f"Bearer {await self.own_token()}"}
         found: dict[str, Any] = (
             await self.send("POST", "identity", "/sessions/token", headers, json={"session": session})
         ).json()
-        if len(self._tokens) >= MOST_TOKENS:
-            self._tokens.clear()
         if found["access_token"]:
-            self._tokens[key] = (time.monotonic() + TOKEN_SECONDS, found)
+            self._tokens.put(session, found)
         return found
 
     def forget(self, session: str) -> None:
         """Lets the next request ask identity again."""
-        self._tokens.pop(hashlib.sha256(session.encode("utf-8", "replace")).digest(), None)
+        self._tokens.forget(session)
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any]:

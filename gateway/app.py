@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -25,12 +26,13 @@ from gateway.portals import INDEX, Kind, Portals, Site, on_port_of
 from gateway.rendering import Rendering
 from gateway.routing import Page, collect, is_closed, serve
 from gateway.settings import GatewaySettings
-from gateway.visit import Visit
+from gateway.visit import Shown, Visit
 
 SMALLEST_COMPRESSED = 600
 PART = re.compile(r"[\w.~-]{1,300}", re.ASCII)
 """A part of an address that is a name or an id, so that it is one as well in the address of an API."""
 LARGEST_BODY = 60 * 2**20
+log = structlog.get_logger()
 LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
@@ -83,14 +85,21 @@ class Gateway:
         embedded = page is not None and page.embedded
         visit = self._visit(request, site, embedded)
         if away is not None:
-            response = visit.show("public/away.html", 503, away=away)
+            response = _drawn(visit.show("public/away.html", 503, away=away))
         else:
-            response = await (serve(page, visit) if page else _nothing(visit))
+            response = await self._answer(page, visit)
         visit.cookies.write(response)
         framers = tuple(site.look.get("embed", ())) if embedded else ()
         content_policy = policy(visit.nonce, frame_ancestors=framers, form_targets=await self._targets(site, request))
         protect(response, content_policy, secure=_is_secure(request), framed=embedded)
         return response
+
+    async def _answer(self, page: Page | None, visit: Visit) -> Response:
+        try:
+            return _drawn(await (serve(page, visit) if page else _nothing(visit)))
+        except Exception:  # whatever it is: the log has it all, and the visitor a page instead of a blank one
+            log.exception("a page failed", site=visit.site.id, path=visit.request.url.path)
+            return _drawn(visit.show("public/away.html", 500, away=Away()))
 
     def _visit(self, request: Request, site: Site, embedded: bool) -> Visit:
         return Visit(
@@ -130,6 +139,12 @@ def page_routes() -> dict[Kind, list[tuple[Page, re.Pattern[str]]]]:
     for page in found:
         routes[page.site].append((page, compile_path(page.path)[0]))
     return routes
+
+
+def _drawn(response: Response) -> Response:
+    if isinstance(response, Shown):
+        response.draw()
+    return response
 
 
 async def _nothing(visit: Visit) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
@@ -22,6 +23,7 @@ from gateway.assets import Assets
 from gateway.visit import Visit
 
 HERE = Path(__file__).parent
+LOOKED_EVERY_SECONDS = 1.0
 CURRENT: ContextVar[Visit] = ContextVar("the visit whose page is rendered")
 
 
@@ -30,6 +32,7 @@ class Rendering:
 
     def __init__(self, development: bool = False) -> None:
         self._development = development
+        self._looked_at = time.monotonic()
         self._read()
 
     def _read(self) -> None:
@@ -39,8 +42,10 @@ class Rendering:
         self._seen = self._newest()
 
     def render(self, template: str, visit: Visit, context: Mapping[str, Any]) -> str:
-        if self._development and self._newest() != self._seen:
-            self._read()
+        if self._development and time.monotonic() - self._looked_at > LOOKED_EVERY_SECONDS:
+            self._looked_at = time.monotonic()
+            if self._newest() != self._seen:
+                self._read()
         token = CURRENT.set(visit)
         try:
             return self._environment.get_template(template).render({**context, "visit": visit})

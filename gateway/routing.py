@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api import Away, Refused, SessionOver
+from gateway.counts import count
 from gateway.portals import Kind
 from gateway.visit import Form, Visit
 
@@ -72,7 +74,7 @@ async def serve(page: Page, visit: Visit) -> Response:
         await visit.recognise()
         if page.method == UNSAFE and not await _is_ours(visit):
             return visit.show("public/forged.html", 403)
-        return await _turned_away(page, visit) or await page.handler(visit)
+        return await _turned_away(page, visit) or await _run(page, visit)
     except SessionOver:
         if visit.session and not visit.acted:
             visit.api.forget(visit.session)
@@ -84,6 +86,20 @@ async def serve(page: Page, visit: Visit) -> Response:
         if refused.status == 404:
             return visit.not_found()
         return visit.show("public/refused.html", refused.status, refused=refused)
+
+
+async def _run(page: Page, visit: Visit) -> Response:
+    """Runs the page; beside it is asked what the navigation counts, and anew after something was changed."""
+    visit.counts = visit.api.counts.get(visit.signed_in_by) or {}
+    if page.method == UNSAFE:
+        try:
+            return await page.handler(visit)
+        finally:
+            visit.api.counts.forget(visit.signed_in_by)
+    if page.who != "user":
+        return await page.handler(visit)
+    response, visit.counts = await asyncio.gather(page.handler(visit), count(visit))
+    return response
 
 
 async def _turned_away(page: Page, visit: Visit) -> Response | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,6 +22,8 @@ class GatewaySettings(BaseSettings):
         description="base64 of 32 bytes; seals cookies and hidden fields, the same everywhere"
     )
     staff_url: str = Field(default="http://staff.localhost:8411", description="Where staff reach their pages")
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     host: str = "127.0.0.1"
     port: int = Field(default=8411, ge=0, le=65535)
     mailbox_url: str = Field(default="", description="Where developers read the mails that are sent; empty: nowhere")

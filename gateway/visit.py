@@ -7,7 +7,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -135,6 +135,21 @@ class Caller:
         )
 
 
+class Shown(HTMLResponse):
+    """A page that is drawn last, when everything is known that it shows."""
+
+    def __init__(self, page: Callable[[], str], status: int) -> None:
+        super().__init__(None, status)
+        self._page: Callable[[], str] | None = page
+
+    def draw(self) -> None:
+        """Once; drawing it again changes nothing."""
+        if self._page is not None:
+            self.body = self._page().encode()
+            self.headers["Content-Length"] = str(len(self.body))
+            self._page = None
+
+
 @dataclass
 class Visit(Caller):
     """A request on a site. It has the calls of a Caller, with the token of whoever is signed in."""
@@ -149,6 +164,7 @@ class Visit(Caller):
     portals: Portals = field(kw_only=True)
     form: Form = field(default_factory=Form, kw_only=True)
     who: Who | None = field(default=None, kw_only=True)
+    counts: Mapping[str, int] = field(default_factory=dict, kw_only=True)
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16), kw_only=True)
 
     def __post_init__(self) -> None:
@@ -182,6 +198,11 @@ class Visit(Caller):
     def session(self) -> str | None:
         """The secret of identity's session, out of the cookie."""
         return self.cookies.get(SESSION)
+
+    @property
+    def signed_in_by(self) -> str:
+        """By what it is known who is signed in: his session, or that somebody acts as him."""
+        return str(self.acting["impersonation_id"]) if self.acting else self.session or ""
 
     @property
     def language(self) -> Language:
@@ -237,13 +258,13 @@ class Visit(Caller):
                 raise each
         return SimpleNamespace(**dict(zip(parts, found, strict=True)))
 
-    def show(self, template: str, status: int = 200, **context: Any) -> Response:
+    def show(self, template: str, status: int = 200, **context: Any) -> Shown:
         """A page. What is said to the visitor once is said here."""
         said = self.box.open(self.cookies.get(SAID), SAID_SECONDS)
         if said is not None:
             self.cookies.remove(SAID)
         context = {"refused": None, "given": self.form, **context, "said": said}
-        return HTMLResponse(self.rendering.render(template, self, context), status)
+        return Shown(lambda: self.rendering.render(template, self, context), status)
 
     def say(self, key: str, **facts: Any) -> str:
         """The text of a key in the visitor's language. Raises KeyError."""
@@ -278,4 +299,4 @@ def _json(answer: httpx.Response) -> Any:
     return answer.json() if answer.content else None
 
 
-__all__ = ["Away", "Caller", "Form", "Refused", "Visit", "Who", "own_path"]
+__all__ = ["Away", "Caller", "Form", "Refused", "Shown", "Visit", "Who", "own_path"]

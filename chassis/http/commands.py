@@ -71,6 +71,7 @@ async def command_metadata(request: Request) -> Metadata:
         correlation_id=request.scope[CORRELATION],
         actor=principal.responsible if principal else None,
         traceparent=traceparent(),
+        acted_as=principal.subject if principal and principal.actor else None,
     )
 
 

@@ -196,6 +196,7 @@ def _metadata(seen: Seen) -> dict[str, object]:
         "stream": f"{seen.record.stream}, version {seen.record.version}",
         "time": seen.time.isoformat(),
         "actor": metadata.actor,
+        "acted as": metadata.acted_as,
         "caused by": metadata.causation_id,
         "correlation": metadata.correlation_id,
         "trace": metadata.traceparent,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cli.story.papers import find_row, one_row_file
 from cli.story.people import Portal, Visitor
 from cli.story.stage import Actor, Stage, StoryFailed, expect, until
-from cli.story.utility import PORTAL, bring_in, configure, text
+from cli.story.utility import PORTAL, bring_in, bring_in_installers, configure, text
 
 ANNA, BEN, BENS_OTHER = "K-1001", "K-1002", "K-1003"
 CONTRACT = "V-1001"
@@ -58,6 +58,7 @@ async def prepare(stage: Stage) -> Scene:
         row = find_row(contracts, "number", CONTRACT) | {"number": numbers[CONTRACT], "holder": numbers[ANNA]}
         contracts = one_row_file(row)
     imported = await bring_in(stage, operator, "contact", contacts)
+    await bring_in_installers(stage, operator)
     under = await bring_in(stage, operator, "contract", contracts, imported.position)
     mails = {
         each.email: frozenset(mail["id"] for mail in await stage.mails_to(each.email)) for each in (anna, ben, cleo)

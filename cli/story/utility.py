@@ -65,6 +65,13 @@ def _here(place: Place, document: Document) -> dict[str, Any]:
     return {**document.content, "url": f"http://{url.hostname}:{place.gateway_port}"}
 
 
+async def bring_in_installers(stage: Stage, actor: Actor) -> str:
+    """Firms first, then the people who work there; returns where a view must be to show them."""
+    firms = await bring_in(stage, actor, "company", text("companies.csv"))
+    people = await bring_in(stage, actor, "contact", text("installers.csv"), firms.position)
+    return f"{firms.position}, {people.position}"
+
+
 async def bring_in(stage: Stage, actor: Actor, entity: str, file: str, position: str | None = None) -> Imported:
     """Imports a CSV file; no row may be refused."""
     answer = await stage.ask(

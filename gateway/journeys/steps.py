@@ -13,7 +13,7 @@ from gateway.api import Refused
 from gateway.journeys.questions import has_files, labels, questions, read
 from gateway.journeys.run import Run, upload_id_of
 from gateway.journeys.sent import confirmed, receipt
-from gateway.routing import Handler, Pages, Who
+from gateway.routing import UNSAFE, Handler, Pages, Who
 from gateway.visit import Form, Visit
 
 Opener = Callable[[Visit], Awaitable[Run | None]]
@@ -21,6 +21,7 @@ UPLOAD_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 INVALID, SENT_ALREADY, NOT_ASKED = "invalid_answers", "already_submitted", "step_not_asked"
 CHECK = "check"
+TOLD, TOLD_SECONDS = "told", 60
 
 
 def add_steps(pages: Pages, base: str, who: Who, opener: Opener, *, embedded: bool = False) -> None:
@@ -55,7 +56,11 @@ async def _next(run: Run) -> Response:
 async def _show(run: Run) -> Response:
     shown = await run.load()
     step = _asked(shown, run.visit.path["step"])
-    return await _draw(run, shown, step) if step else run.visit.go(_address(run, shown))
+    if step is None:
+        return run.visit.go(_address(run, shown))
+    told = _told(run, step["id"])
+    mistakes = told.get("mistakes")
+    return await _draw(run, shown, step, _invalid(mistakes) if mistakes else None, notice=told.get("notice"))
 
 
 async def _answer(run: Run) -> Response:
@@ -76,7 +81,7 @@ async def _answer(run: Run) -> Response:
     except Refused as refused:
         return await _refused(run, refused, step, given, asked)
     if mistakes:
-        return await _draw(run, shown, _asked(shown, step["id"]) or step, _invalid(mistakes))
+        return _again(run, step["id"], mistakes=mistakes)
     return await _after(run, shown, step["id"], asked)
 
 
@@ -95,7 +100,7 @@ async def _after(run: Run, shown: Mapping[str, Any], name: str, asked: list[str]
     if do != "next" or visit.form.get("remove"):
         return visit.go(f"{run.base}/steps/{name}{_way(visit)}")
     if any(field not in asked for field in _answerable(step)):
-        return await _draw(run, shown, step, notice="journey.more_questions")
+        return _again(run, name, notice="journey.more_questions")
     following = ids[ids.index(name) + 1 :]
     if visit.form.get("to") == CHECK or not following:
         return visit.go(_address(run, shown))
@@ -116,8 +121,24 @@ async def _refused(
         return run.visit.go(_address(run, shown))
     mistakes = {path: said for path, said in refused.mistakes.items() if path.partition(".")[0] in asked}
     if not mistakes:
-        return await _draw(run, shown, again, notice="journey.more_questions")
-    return await _draw(run, shown, again, _invalid(mistakes))
+        return _again(run, step["id"], notice="journey.more_questions")
+    return _again(run, step["id"], mistakes=mistakes)
+
+
+def _again(run: Run, step: str, **told: Any) -> Response:
+    """To the page of the step, which tells once what is wrong: who goes back must not come to the answer of a form."""
+    visit = run.visit
+    visit.cookies.put(TOLD, visit.box.seal({"step": f"{run.id}/{step}", **told}), TOLD_SECONDS)
+    return visit.go(f"{run.base}/steps/{step}{_way(visit)}")
+
+
+def _told(run: Run, step: str) -> dict[str, Any]:
+    visit = run.visit
+    told: dict[str, Any] = visit.box.open(visit.cookies.get(TOLD), TOLD_SECONDS) or {}
+    if told.get("step") != f"{run.id}/{step}":
+        return {}
+    visit.cookies.remove(TOLD)
+    return told
 
 
 async def _draw(
@@ -139,7 +160,7 @@ async def _draw(
     )
     return visit.show(
         "journeys/step.html",
-        status=refused.status if refused else 200,
+        status=refused.status if refused and visit.request.method == UNSAFE else 200,
         run=run,
         journey=shown,
         step=step,

@@ -20,12 +20,23 @@ async function show(source) {
   into?.setAttribute("aria-busy", "true");
   try {
     const response = await fetch(...request(source));
-    swap(source.dataset.previewInto, response.ok || response.status === 422 ? await read(response) : null);
+    const page = response.ok || response.status === 422 ? await read(response) : null;
+    swap(source.dataset.previewInto, page);
+    if (page && source.localName !== "form" && !page.querySelector(".alert")) forgive(source);
   } catch (error) {
     if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
   } finally {
     into?.removeAttribute("aria-busy");
   }
+}
+
+/** What is right now is no longer called a mistake. */
+function forgive(source) {
+  if (!source.matches(".field-wrong")) return;
+  source.classList.remove("field-wrong");
+  for (const mistake of source.querySelectorAll(".mistake")) mistake.remove();
+  for (const field of source.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+  document.querySelector(".errors")?.remove();
 }
 
 function request(source) {

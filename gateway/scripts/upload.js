@@ -4,7 +4,15 @@ import { announce, read, swap } from "./swap.js";
 document.addEventListener("change", ({ target }) => {
   const field = target.type === "file" && target.closest("[data-upload]");
   if (field) sendAll(field, [...target.files]);
+  else if (target.type === "file") tell(target);
 });
+
+/** Which files go with the form. */
+function tell(input) {
+  const told = input.closest(".files-drop")?.querySelector("[data-chosen]");
+  if (!told || !input.files.length) return;
+  told.textContent = told.dataset.names = [...input.files].map(({ name }) => name).join(", ");
+}
 
 for (const kind of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(kind, (event) => {
@@ -20,7 +28,10 @@ function dropped(drop, files) {
   const input = drop.querySelector("input");
   const field = drop.closest("[data-upload]");
   if (field) sendAll(field, input.multiple ? [...files] : [files[0]]);
-  else input.files = files;
+  else {
+    input.files = files;
+    tell(input);
+  }
 }
 
 async function sendAll(field, files) {

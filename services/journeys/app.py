@@ -28,6 +28,7 @@ from services.journeys.submissions import api as submissions_api
 from services.journeys.submissions.access import Access
 from services.journeys.submissions.desk import Desk
 from services.journeys.submissions.drafts import Drafts
+from services.journeys.submissions.secrets import DraftSecrets
 from services.journeys.submissions.views import BLANK, SUBMISSIONS
 
 TEXTS = Texts.load(Path(__file__).with_name("texts.yaml"))
@@ -55,8 +56,8 @@ def create(settings: Settings, *, keys: Keys | None = None, clock: Clock = utc_n
     drafts = Drafts(pool, keyring)
     access = Access(drafts, clock)
     keeper = Keeper(pool, keyring, objects, Scanner(settings.virus_scanner), clock)
-    tickets = Tickets(settings.master_key_bytes)
-    desk = Desk(pool, streams, drafts, keeper, library, rules, tickets, TEXTS, service.relay.wake)
+    tickets, secrets = Tickets(settings.master_key_bytes), DraftSecrets(settings.master_key_bytes)
+    desk = Desk(pool, streams, drafts, keeper, library, rules, tickets, secrets, TEXTS, service.relay.wake)
     counter = submissions_api.Counter(desk, access, keeper, library, ViewReader(SUBMISSIONS, pool), clock)
     fresh_rules = service.freshness(JOURNEYS, PORTALS, RECORDS, TASKS)
     service.http.include_router(definitions_api.router(streams, journeys, library, service.freshness(JOURNEYS), TEXTS))

@@ -18,7 +18,7 @@ ForPortal = Annotated[
     str | None, Query(max_length=100, description="For staff: see it as users of this portal do (with contact_id)")
 ]
 ForContact = Annotated[str | None, Query(max_length=100, description="For staff: only what is this contact's")]
-Reader = Annotated[Principal, Depends(allow("customer", "installer", "staff"))]
+Reader = Annotated[Principal, Depends(allow("customer", "installer", "staff", "operator"))]
 User = Annotated[Principal, Depends(allow("customer", "installer"))]
 
 
@@ -35,7 +35,7 @@ class Visit:
 
     @property
     def is_staff(self) -> bool:
-        return self.principal.role == "staff"
+        return self.principal.is_staff
 
     @property
     def sees_all(self) -> bool:
@@ -60,7 +60,7 @@ class Visit:
 
 def visit(principal: Principal, portal_id: str | None = None, contact_id: str | None = None) -> Visit:
     """The visit of a principal; users can name nothing but what is their own. Raises Forbidden, Rejected."""
-    if principal.role == "staff":
+    if principal.is_staff:
         if portal_id is not None and contact_id is None:
             raise Rejected("invalid_for_staff")
         return Visit(principal, portal_id, contact_id)
@@ -80,6 +80,14 @@ Asked = Annotated[Visit, Depends(_asked)]
 async def visiting(portals: Portals, visited: Visit) -> Visitor:
     """The visit with the portal as it is now. Raises Forbidden when the portal is switched off, or not there."""
     return Visitor.of(visited, await portal_of(portals, visited))
+
+
+async def paying(portals: Portals, visited: Visit) -> Visitor:
+    """The same for who may know of payments. Raises Forbidden for installers."""
+    visitor = await visiting(portals, visited)
+    if not visitor.sees_money:
+        raise Forbidden("payments_not_shown")
+    return visitor
 
 
 async def portal_of(portals: Portals, visited: Visit) -> PortalConfigured | None:
@@ -119,6 +127,11 @@ class Visitor:
     def audience(self) -> Audience:
         """For whom texts and steps are chosen."""
         return self.portal.audience if self.portal else "customer"
+
+    @property
+    def sees_money(self) -> bool:
+        """What a contract costs is between its holder and the utility."""
+        return self.audience == "customer"
 
     def actions(self) -> tuple[Action, ...]:
         """What the portal offers at all, whether its rules hold or not."""

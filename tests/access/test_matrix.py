@@ -73,6 +73,12 @@ def test_every_role_that_is_asked_for_exists(all_endpoints: list[Endpoint]) -> N
     assert all(endpoint.roles <= set(ROLES) for endpoint in all_endpoints if endpoint.roles)
 
 
+def test_operators_may_do_all_that_staff_may(all_endpoints: list[Endpoint]) -> None:
+    closed = [endpoint for endpoint in all_endpoints if endpoint.roles and "staff" in endpoint.roles]
+    assert [endpoint.name for endpoint in closed if "operator" not in (endpoint.roles or ())] == []
+    assert len(closed) > 50
+
+
 @pytest.mark.slow
 async def test_nobody_comes_in_without_a_token(
     all_endpoints: list[Endpoint], world: World, http: httpx.AsyncClient

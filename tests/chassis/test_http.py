@@ -376,6 +376,7 @@ async def test_a_command_knows_who_and_why(client: httpx.AsyncClient) -> None:
         "causation_id": None,
         "actor": "staff-7",
         "traceparent": TRACE,
+        "acted_as": "user-1",
     }
     assert (answered.json()["expected"], answered.json()["key"]) == (3, None)
     assert answered.headers["portico-position"] == "test/2:1234"

@@ -33,7 +33,9 @@ async def test_an_unknown_stream_is_empty(log: EventLog) -> None:
 
 async def test_events_come_back_as_they_were_stored(log: EventLog) -> None:
     name = stream()
-    metadata = Metadata(correlation_id="c-1", causation_id="portal/0:7", actor="staff/eva", traceparent="00-a-b-01")
+    metadata = Metadata(
+        correlation_id="c-1", causation_id="portal/0:7", actor="staff/eva", traceparent="00-a-b-01", acted_as="user/u"
+    )
     result = await log.append(append(name, 0, b'{"a":1}', '{"ü":"€"}'.encode(), metadata=metadata))
     assert isinstance(result, Appended)
     assert result.version == 2

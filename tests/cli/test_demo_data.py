@@ -15,18 +15,30 @@ from services.portal.configuration.document import PortalDocument
 LINDENAU = Path(__file__).parents[2] / "demo" / "lindenau"
 
 
-def rows(entity: str) -> list[RawRow]:
-    return read_rows(SCHEMAS[entity], (LINDENAU / f"{entity}s.csv").read_bytes(), "text/csv")
+def rows(entity: str, file: str | None = None) -> list[RawRow]:
+    return read_rows(SCHEMAS[entity], (LINDENAU / f"{file or f'{entity}s'}.csv").read_bytes(), "text/csv")
 
 
-@pytest.mark.parametrize("entity", ["contact", "contract"])
-def test_every_row_is_accepted(entity: str) -> None:
-    decider = decider_of(SCHEMAS[entity])
-    for raw in rows(entity):
-        row = read_row(SCHEMAS[entity], raw.cells)
-        relations = {name: tuple(record_id("contact", id_) for id_ in ids) for name, ids in row.references.items()}
+@pytest.mark.parametrize(
+    ("entity", "file"),
+    [("company", "companies"), ("contact", "contacts"), ("contact", "installers"), ("contract", "contracts")],
+)
+def test_every_row_is_accepted(entity: str, file: str) -> None:
+    schema = SCHEMAS[entity]
+    decider = decider_of(schema)
+    for raw in rows(entity, file):
+        row = read_row(schema, raw.cells)
+        relations = {
+            name: tuple(record_id(schema.relations[name].to, id_) for id_ in ids)
+            for name, ids in row.references.items()
+        }
         command = PutRecord(record_id(entity, row.external_id), row.external_id, row.values, relations)
         assert len(decider.decide(command, decider.initial)) == 1
+
+
+def test_installers_work_for_the_companies_beside_them() -> None:
+    companies = {row.cells["company_number"] for row in rows("company", "companies")}
+    assert {row.cells["company"] for row in rows("contact", "installers")} == companies
 
 
 def test_contracts_belong_to_the_contacts_beside_them() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, async_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 INSTALL_SECONDS = 600
@@ -62,6 +62,8 @@ class Window:
 
     page: Page
     base: str
+    twin: Page | None = None
+    """Where scripts run, to examine what a window without JavaScript shows."""
 
     async def open(self, path: str) -> None:
         answer = await self.page.goto(self.base + path if path.startswith("/") else path)
@@ -81,7 +83,7 @@ class Window:
         await self.page.locator("label").get_by_text(label).or_(self.page.get_by_text(label, exact=True)).first.click()
 
     async def sees(self, words: str | re.Pattern[str]) -> None:
-        await self.page.get_by_text(words).first.wait_for(timeout=PATIENCE_MS)
+        await self.page.get_by_text(words).locator("visible=true").first.wait_for(timeout=PATIENCE_MS)
 
     async def sees_when_opened_again(self, words: str, times: int = 40) -> None:
         """Without JavaScript a page changes only when it is opened again."""
@@ -96,16 +98,35 @@ class Window:
         return " ".join((await self.page.locator("main").inner_text()).split())
 
     async def is_accessible(self) -> None:
-        """No finding of axe, and nothing that sticks out to the side."""
-        await self.page.evaluate(AXE_FILE_PATH.read_text())
-        found = await self.page.evaluate("options => axe.run(document, options)", RULES)
+        """No finding of axe, and nothing sticks out to the side; in a window so tall that no bar covers anything."""
+        page = await self._examined()
+        usual = page.viewport_size or {"width": 1280, "height": 900}
+        whole = await page.evaluate("document.documentElement.scrollHeight")
+        await page.set_viewport_size({"width": usual["width"], "height": max(usual["height"], whole)})
+        await page.evaluate(AXE_FILE_PATH.read_text())
+        found = await page.evaluate("options => axe.run(document, options)", RULES)
         told = [
             f"{each['id']}: {each['help']} — {[node['html'][:160] for node in each['nodes'][:3]]}"
             for each in found["violations"]
         ]
         assert told == [], f"{self.page.url}: {told}"
         overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert await self.page.evaluate(overflow) <= 0, f"{self.page.url} is wider than the window"
+        assert await page.evaluate(overflow) <= 0, f"{page.url} is wider than the window"
+        await page.set_viewport_size(usual)
+
+    async def _examined(self) -> Page:
+        if self.twin is None:
+            return self.page
+        shown = re.sub(r"<script\b.*?</script>", "", await self.page.content(), flags=re.DOTALL)
+        address = self.page.url.partition("#")[0]
+
+        async def answer(route: Route) -> None:
+            await route.fulfill(body=shown, content_type="text/html; charset=utf-8")
+
+        await self.twin.route(address, answer)
+        await self.twin.goto(address)
+        await self.twin.unroute(address)
+        return self.twin
 
     def _control(self, words: str) -> Locator:
         named = re.compile(rf"^\s*{re.escape(words)}\s*$")
@@ -127,7 +148,11 @@ async def window(browser: Browser, base: str, **how: Any) -> AsyncIterator[Windo
     """A window with cookies of its own; `how` as Playwright's new_context takes it (viewport, locale, ...)."""
     context: BrowserContext = await browser.new_context(**how)
     context.set_default_timeout(PATIENCE_MS)
+    scripted = how.get("java_script_enabled", True)
+    other = None if scripted else await browser.new_context(**{**how, "java_script_enabled": True})
     try:
-        yield Window(await context.new_page(), base)
+        yield Window(await context.new_page(), base, await other.new_page() if other else None)
     finally:
+        if other:
+            await other.close()
         await context.close()

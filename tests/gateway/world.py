@@ -36,6 +36,11 @@ class Call:
     query: Mapping[str, str]
     headers: httpx.Headers
     content: bytes
+    asked: tuple[tuple[str, str], ...] = ()
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a parameter that is sent several times."""
+        return [value for each, value in self.asked if each == name]
 
     @property
     def body(self) -> Any:
@@ -74,8 +79,8 @@ class World:
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         _, _, service, path = request.url.path.split("/", 3)
-        query = dict(parse_qsl(request.url.query.decode(), keep_blank_values=True))
-        call = Call(request.method, service, f"/{path}", query, request.headers, request.content)
+        asked = tuple(parse_qsl(request.url.query.decode(), keep_blank_values=True))
+        call = Call(request.method, service, f"/{path}", dict(asked), request.headers, request.content, asked)
         self.calls.append(call)
         if service in self.away:
             raise httpx.ConnectError("away")
@@ -111,6 +116,14 @@ def appearance(portal: str) -> dict[str, Any]:
         "texts": {},
         "embed": ["https://www.example.org"],
         "registration_open": True,
+        "links": [
+            {
+                "id": "outage",
+                "title": {"de": "Störung melden", "en": "Report an outage"},
+                "to": "https://example.org/out",
+            },
+            {"id": "cancel", "title": {"de": "Hier kündigen", "en": "Cancel here"}, "to": "journey:cancel_here"},
+        ],
     }
 
 

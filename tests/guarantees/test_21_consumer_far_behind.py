@@ -43,7 +43,7 @@ async def test_it_catches_up_while_events_go_on(our_world: World, plan: Plan) ->
 async def test_it_is_ready_when_it_has_what_was_there(our_world: World, plan: Plan) -> None:
     """Also after a kill half way, and while more comes in all the time."""
     our_world.start("relay")
-    await fill(our_world, plan.some(5, 100) * HOUR_EVENTS // 10)
+    await fill(our_world, plan.some(1, 10) * HOUR_EVENTS)
     await settled(our_world, ())
     traffic = Traffic(our_world, plan.rng, lanes=10, pause_ms=5)
     async with traffic.flowing():

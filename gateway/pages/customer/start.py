@@ -10,6 +10,7 @@ from gateway.visit import Visit
 MOST_CONTRACTS = 20
 MOST_OF_EACH = 5
 MOST_NOTICES = 3
+MOST_DRAFTS = 3
 
 pages = Pages("portal")
 
@@ -22,5 +23,7 @@ async def start(visit: Visit) -> Response:
         processes=visit.get("portal", "/processes", status="open", limit=MOST_OF_EACH),
         notices=visit.get("portal", "/notices", unread="true", limit=MOST_NOTICES),
         contracts=visit.get("portal", "/contracts", limit=MOST_CONTRACTS),
+        drafts=visit.get("journeys", "/drafts"),
     )
-    return visit.show("customer/start.html", page=found)
+    drafts = found.drafts["items"][:MOST_DRAFTS] if found.drafts else []
+    return visit.show("customer/start.html", page=found, drafts=drafts)

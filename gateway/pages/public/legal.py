@@ -12,9 +12,9 @@ pages = Pages("portal", "staff", "index")
 
 @pages.get("/imprint", who="anybody")
 async def imprint(visit: Visit) -> Response:
-    return visit.show("public/legal.html", page="imprint")
+    return visit.show("public/legal.html", title="imprint.title", body="imprint.body")
 
 
 @pages.get("/privacy", who="anybody")
 async def privacy(visit: Visit) -> Response:
-    return visit.show("public/legal.html", page="privacy")
+    return visit.show("public/legal.html", title="privacy.title", body="privacy.body")

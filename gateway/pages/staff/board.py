@@ -40,7 +40,7 @@ async def tasks(visit: Visit) -> Response:
     return visit.show(
         "staff/tasks.html",
         items=items,
-        group_options=[(MINE, visit.say("staff_task.mine")), *group_options(groups)],
+        group_options=[(MINE, visit.say("staff_task.mine")), *group_options(visit, groups)],
         names=await names_of(visit, subjects),
         may_act=may(visit, "staff"),
         around=pages_around(visit, page["next"], "cursor"),
@@ -73,7 +73,7 @@ async def processes(visit: Visit) -> Response:
         process_options=[
             (each["process"], each["title"].get(visit.language) or each["process"]) for each in known["items"]
         ],
-        group_options=group_options(groups),
+        group_options=group_options(visit, groups),
         tabs=[(each, visit.say("board.tab." + each), here_with(visit, status=each, cursor=None)) for each in TABS],
         today=datetime.now(ZONE).date().isoformat(),
         wanted=status,
@@ -94,9 +94,10 @@ async def groups_of(visit: Visit) -> Sequence[str]:
     return sorted(named)
 
 
-def group_options(groups: Iterable[str]) -> list[tuple[str, str]]:
-    """Groups with their names as people write them."""
-    return [(each, each.replace("_", " ").capitalize()) for each in groups]
+def group_options(visit: Visit, groups: Iterable[str]) -> list[tuple[str, str]]:
+    """Groups with their names as people write them, as the macro `group` of parts.html does."""
+    named = {"customer_service": visit.say("group.customer_service")}
+    return [(each, named.get(each) or each.replace("_", " ").capitalize()) for each in groups]
 
 
 async def with_records(visit: Visit, items: Iterable[Item]) -> list[Item]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from gateway.pages.staff import relations
 from gateway.pages.staff.desk import found, names_of, portal_options
-from gateway.pages.staff.records import CONTACTS, CONTRACTS, add_pages, find_shape, read, with_values
+from gateway.pages.staff.records import CONTACTS, CONTRACTS, add_pages, find_shape, read, related, with_values
 from gateway.routing import Pages
 from gateway.visit import Refused, Visit
 
@@ -14,6 +15,7 @@ MOST_CONTRACTS = 100
 
 pages = Pages("staff")
 add_pages(pages, CONTACTS)
+relations.add_pages(pages, CONTACTS)
 
 
 @pages.get("/contacts/{record_id}")
@@ -34,6 +36,7 @@ async def _show(visit: Visit, refused: Refused | None = None) -> Response:
         mails=found(visit, "notifications", "/messages", contact_id=id_, limit=SHOWN),
         portals=visit.get("portal", "/portals"),
         history=visit.get("entities", f"/records/contact/{id_}/history", limit=SHOWN),
+        others=related(visit, shape, [record]),
     )
     held = parts.contracts["items"] if parts.contracts and parts.contract_shape else []
     actors = [entry["actor"] for entry in parts.history["items"]] if parts.history else []
@@ -43,6 +46,7 @@ async def _show(visit: Visit, refused: Refused | None = None) -> Response:
         shape=shape,
         record=record,
         beside=parts,
+        others=parts.others or {},
         contracts=[with_values(each, parts.contract_shape) for each in held],
         portal_options=portal_options(visit, parts.portals),
         names=await names_of(visit, actors),

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from gateway.pages.staff import relations
 from gateway.pages.staff.desk import found, may, names_of, pages_around, portal_options
 from gateway.pages.staff.records import CONTRACTS, Record, add_pages, read, related
 from gateway.routing import Pages
@@ -15,6 +16,7 @@ SHOWN = 6
 
 pages = Pages("staff")
 add_pages(pages, CONTRACTS)
+relations.add_pages(pages, CONTRACTS)
 
 
 @pages.get("/contracts/{record_id}")

@@ -15,7 +15,7 @@ from gateway.routing import Pages
 from gateway.visit import Refused, Visit
 
 PAGE = 200
-LATEST = 15
+LATEST = 5
 IMPORT_SECONDS = 600
 ORDER = ("refused", "created", "updated", "unchanged")
 EXAMPLES = {
@@ -77,14 +77,14 @@ async def template(visit: Visit) -> Response:
     shape = shape_of(await visit.get("entities", f"/schemas/{quote(visit.path['entity'], safe='')}"), visit.language)
     columns = [*shape["attributes"].values(), *shape["relations"].values()]
     heads = [each["label"].get(visit.language) or each["name"] for each in columns]
-    return csv_file(f"{shape['entity']}.csv", [heads, [_example(each) for each in columns]])
+    return csv_file(f"{shape['entity']}.csv", [heads, [_example(visit, each) for each in columns]])
 
 
-def _example(column: Mapping[str, Any]) -> str:
+def _example(visit: Visit, column: Mapping[str, Any]) -> str:
     if choices := column.get("choices"):
         return str(choices[0][1])
     if column.get("type") == "boolean":
-        return "ja"
+        return visit.say("records.yes")
     return EXAMPLES.get(str(column.get("type")), "")
 
 

@@ -53,7 +53,8 @@ def _assignees(
     visit: Visit, instance: Item, members: Sequence[dict[str, Any]], groups: Sequence[str]
 ) -> list[tuple[str, str]]:
     """Who may be asked to do a step: groups, living members of staff, and the contact that the process is about."""
-    found = [(f"group:{id_}", visit.say("staff_process.to_group", name=name)) for id_, name in group_options(groups)]
+    named = group_options(visit, groups)
+    found = [(f"group:{id_}", visit.say("staff_process.to_group", name=name)) for id_, name in named]
     found += [
         (f"staff:{each['staff_id']}", each["name"] or each["email"] or "")
         for each in members

@@ -36,7 +36,7 @@ class Kind:
 
 
 CONTACTS = Kind("contact", "/contacts", ("customer_number", "email", "phone", "city", "divisions"))
-COMPANIES = Kind("company", "/companies")
+COMPANIES = Kind("company", "/companies", ("company_number", "legal_form", "city", "divisions", "phone"))
 CONTRACTS = Kind("contract", "/contracts", ("status", "division", "product", "starts_on", "ends_on"))
 PLACES: Mapping[str, str] = {kind.entity: kind.path for kind in (CONTACTS, COMPANIES, CONTRACTS)}
 
@@ -226,10 +226,10 @@ async def create(visit: Visit, kind: Kind) -> Response:
 async def edit(visit: Visit, kind: Kind) -> Response:
     """The form of a record as it is now."""
     shape, record = await read(visit, kind, visit.path["record_id"])
-    return form_of(visit, kind, shape, record)
+    return await form_of(visit, kind, shape, record)
 
 
-def form_of(
+async def form_of(
     visit: Visit,
     kind: Kind,
     shape: Shape,
@@ -251,6 +251,7 @@ def form_of(
         refused=at_attribute(refused),
         meanwhile=None if meanwhile is None else list(meanwhile),
         names=names or {},
+        others=await related(visit, shape, [record]),
     )
 
 
@@ -269,7 +270,7 @@ async def change(visit: Visit, kind: Kind) -> Response:
     except Refused as refused:
         if refused.status == CHANGED_MEANWHILE:
             return await _changed_meanwhile(visit, kind, *await read(visit, kind, record["id"]))
-        return form_of(visit, kind, shape, record, values=given, refused=refused)
+        return await form_of(visit, kind, shape, record, values=given, refused=refused)
     return visit.go(f"{kind.path}/{record['id']}", said="records.changed")
 
 
@@ -287,7 +288,7 @@ async def _changed_meanwhile(visit: Visit, kind: Kind, shape: Shape, record: Rec
         if described and given.get(name) == as_typed(described, was):
             values[name] = as_typed(described, record["known"].get(name))
     names = await names_of(visit, [entry["actor"] for entry in newer])
-    return form_of(visit, kind, shape, record, values=values, meanwhile=newer, names=names)
+    return await form_of(visit, kind, shape, record, values=values, meanwhile=newer, names=names)
 
 
 async def ask_delete(visit: Visit, kind: Kind) -> Response:

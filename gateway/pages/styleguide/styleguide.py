@@ -32,6 +32,7 @@ async def styleguide(visit: Visit) -> Response:
         "styleguide/styleguide.html", shell=shell if shell in SHELLS else "portal", tokens=TOKENS, steps=STEPS
     )
     if visit.query.get("acting"):
+        response.draw()
         visit.cookies.remove(ACTING)
     return response
 

@@ -38,8 +38,8 @@ from services.billing.cancellations.rules import Ending, Ground, ending_on, firs
 from services.billing.cancellations.state import Cancellation, InCancellation, Terminated
 from services.billing.cancellations.views import ContractTerms
 
-Owner = Annotated[Principal, Depends(allow("customer", "staff"))]
-Staff = Annotated[Principal, Depends(allow("staff"))]
+Owner = Annotated[Principal, Depends(allow("customer", "staff", "operator"))]
+Staff = Annotated[Principal, Depends(allow("staff", "operator"))]
 Id = Annotated[str, Path(max_length=100)]
 STATUSES = {CancellationConfirmed: "confirmed", CancellationWithdrawn: "withdrawn", ContractTerminated: "terminated"}
 GROUNDS: tuple[Ground, ...] = ("ordinary", "moving_out", "price_change")
@@ -117,7 +117,7 @@ def router(
 
     async def own(contract_id: str, principal: Principal) -> ContractTerms:
         found = await contracts.get(contract_id)
-        if found is None or (principal.role != "staff" and not _holds(principal, found)):
+        if found is None or (not principal.is_staff and not _holds(principal, found)):
             raise NotFound
         return found
 

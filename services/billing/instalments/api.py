@@ -27,7 +27,7 @@ from services.billing.instalments.state import Instalments, NoPlan
 
 FindRules = Callable[[str | None], Awaitable[InstalmentSettings]]
 IsOverdue = Callable[[str, date], Awaitable[bool]]
-Owner = Annotated[Principal, Depends(allow("customer", "staff"))]
+Owner = Annotated[Principal, Depends(allow("customer", "staff", "operator"))]
 
 
 class ChangeRequest(BaseModel):
@@ -97,7 +97,7 @@ def router(
 
     async def own(contract_id: str, principal: Principal) -> SupplyContract:
         contract = await contracts.get(contract_id)
-        if contract is None or (principal.role != "staff" and not _holds(principal, contract)):
+        if contract is None or (not principal.is_staff and not _holds(principal, contract)):
             raise NotFound
         return contract
 

@@ -212,7 +212,8 @@ def _add_writing(
     ) -> PutAnswer:
         """Changes attributes of a record, all or none of them. A portal user changes of his own what is permitted."""
         schema = await schemas.get(entity)
-        command = ChangeRecord(id, values, access=await access_of(principal, schema))
+        access = await access_of(principal, schema)
+        command = ChangeRecord(id, values, access=access, acting=principal.actor is not None)
         outcome = await streams.execute(decider_of(schema), id, command, request)
         answer(response, outcome)
         return PutAnswer(id=id, effect=effect_of(outcome.events), version=outcome.version)

@@ -50,7 +50,8 @@ class PutRecord:
 class ChangeRecord:
     """Other values for a record that exists. With `access` it must be the user's, and permitted.
 
-    What a service decides is refused when it comes from somebody else.
+    What a service decides is refused when it comes from somebody else. `acting`: a member of staff acts as the user,
+    and leaves e-mail addresses alone.
     """
 
     id: str
@@ -58,13 +59,15 @@ class ChangeRecord:
     relations: Relations = field(default_factory=dict)
     decided_by: str | None = None
     access: Access | None = None
+    acting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyMapping:
     """Values out of a submission, answered in any case. With `owner` the record must be his.
 
-    `missing` is a relation of the new record that leads to nothing; `erased`: the values cannot be read any more.
+    `missing` is a relation of the new record that leads to nothing; `erased`: the values cannot be read any more;
+    `acting`: as in ChangeRecord.
     """
 
     submission_id: str
@@ -76,6 +79,7 @@ class ApplyMapping:
     owner: Owner | None = None
     missing: str | None = None
     erased: bool = False
+    acting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ class _Wanted:
     values: Values
     relations: Relations
     decided_by: str | None = None
+    acting: bool = False
 
 
 def decider_of(schema: Schema) -> Decider[Command, State]:
@@ -164,7 +169,7 @@ def _others_decide_not(schema: Schema, command: ChangeRecord, record: Record) ->
             raise Rejected("decided_elsewhere", attribute=name, service=decider)
         if name == schema.external_id and value != record.attributes.get(name):
             raise Rejected("invalid_external_id", attribute=name)
-    return _Wanted(command.id, values, command.relations, command.decided_by)
+    return _Wanted(command.id, values, command.relations, command.decided_by, command.acting)
 
 
 def _mapped(schema: Schema, command: ApplyMapping, state: State) -> Sequence[Event]:
@@ -214,7 +219,7 @@ def _mapping(schema: Schema, command: ApplyMapping, state: State) -> Sequence[Ev
         return _new(schema, command.id, command.values, command.relations)
     if isinstance(state, NoRecord) or (command.owner and not command.owner.owns(schema, command.id, state.relations)):
         raise NotFound("record_not_found", entity=schema.entity)
-    change = ChangeRecord(command.id, command.values)
+    change = ChangeRecord(command.id, command.values, acting=command.acting)
     return _changed(schema, _others_decide_not(schema, change, state), state)
 
 
@@ -276,6 +281,8 @@ def _changed(schema: Schema, wanted: _Wanted, record: Record) -> Sequence[Event]
         personal = _differing(personal, record.personal)
     _refuse_nobodys(schema, person, personal)
     plain = _differing(plain, record.attributes)
+    if wanted.acting:
+        _refuse_emails(schema, (*plain, *personal))
     events: list[Event] = [
         EntityRelated(entity=schema.entity, id=wanted.id, relation=name, to=to) for name, to in related.items()
     ]
@@ -291,6 +298,13 @@ def _changed(schema: Schema, wanted: _Wanted, record: Record) -> Sequence[Event]
             )
         )
     return events
+
+
+def _refuse_emails(schema: Schema, names: Iterable[str]) -> None:
+    """Whoever reads the mails of an address can become its user."""
+    for name in names:
+        if schema.attributes[name].type == "email":
+            raise Rejected("forbidden_while_acting", attribute=name)
 
 
 def _taken(schema: Schema, wanted: _Wanted) -> Values:

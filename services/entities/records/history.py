@@ -41,6 +41,7 @@ class Entry(BaseModel):
     time: datetime
     what: What
     actor: str | None = Field(description="Who did it; null when it followed from another event")
+    acted_as: str | None = Field(description="The portal user as whom a member of staff did it")
     cause: str | None = Field(description="The position of the event that it followed from")
     correlation_id: str | None
     changes: list[Difference]
@@ -71,6 +72,7 @@ def _entry(envelope: Envelope, before: State, after: State) -> Entry:
         time=envelope.time,
         what=_what(envelope),
         actor=metadata.actor,
+        acted_as=metadata.acted_as,
         cause=metadata.causation_id,
         correlation_id=metadata.correlation_id,
         changes=_differences(before, after, envelope),

@@ -51,7 +51,9 @@ def related_to(submitted: JourneySubmitted, schemas: Schemas) -> Iterator[tuple[
                     yield name, stream(schema.relations[name].to, id_)
 
 
-def apply(submitted: JourneySubmitted, schemas: Schemas, around: Surroundings) -> list[Do[Any, Any]]:
+def apply(
+    submitted: JourneySubmitted, schemas: Schemas, around: Surroundings, *, acting: bool = False
+) -> list[Do[Any, Any]]:
     """One command for each effect that writes a record: each is answered."""
     commands: list[Do[Any, Any]] = []
     made: set[str] = set()
@@ -73,6 +75,7 @@ def apply(submitted: JourneySubmitted, schemas: Schemas, around: Surroundings) -
             owner=None if effect.create or _touchable(submitted, record, around) else Owner(submitted.contact_id),
             missing=_missing(effect, schema, around.existing | made),
             erased=mapped is None and bool(effect.attributes),
+            acting=acting,
         )
         commands.append(Do(decider_of(schema), record.id, command))
         if effect.create:

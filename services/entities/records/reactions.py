@@ -36,6 +36,7 @@ log = structlog.get_logger()
 
 CONTRACT = "contract"
 BILLING = "billing"
+STAFF = "staff/"
 Schemas = mappings.Schemas
 
 FORGET = sql.SQL(
@@ -69,7 +70,7 @@ def react(envelope: Envelope, schemas: Schemas, around: Surroundings) -> list[Do
     """What follows in records from an event of another service."""
     match envelope.event:
         case JourneySubmitted() as submitted:
-            return mappings.apply(submitted, schemas, around)
+            return mappings.apply(submitted, schemas, around, acting=_acting(submitted, envelope.metadata.actor))
         case CancellationRequested() | CancellationWithdrawn() | ContractTerminated() as event:
             return _mirror(event, schemas)
         case ActionRequested(kind="set") as event if event.record.entity in schemas:
@@ -79,6 +80,11 @@ def react(envelope: Envelope, schemas: Schemas, around: Surroundings) -> list[Do
         case ContactWanted() as event if CONTACT in schemas:
             return _new_contact(event, schemas[CONTACT])
     return []
+
+
+def _acting(submitted: JourneySubmitted, actor: str | None) -> bool:
+    """Whether a member of staff sent it as the user."""
+    return submitted.user_id is not None and actor is not None and actor.startswith(STAFF)
 
 
 def _mirror(

@@ -20,7 +20,7 @@ from services.journeys.files.keeping import Incoming, Keeper
 from services.journeys.files.table import FileRow
 from services.journeys.form.fields import MAXIMUM_MEGABYTES, FilesField
 from services.journeys.form.words import is_name
-from services.journeys.submissions.access import STAFF, USERS, Access, Caller
+from services.journeys.submissions.access import USERS, Access, Caller
 from services.journeys.submissions.api import Asking, SubmissionPath
 from services.journeys.submissions.shown import ShownFile, shown_file
 
@@ -89,7 +89,7 @@ class Cabinet:
 
 def _is_theirs(row: FileRow, caller: Caller) -> bool:
     principal = caller.principal
-    if principal.role in STAFF:
+    if principal.is_staff:
         return True
     owns = row.subject == principal.subject if row.contact_id is None else row.contact_id == principal.contact_id
     return principal.role in USERS and owns

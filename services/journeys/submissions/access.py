@@ -11,7 +11,6 @@ from chassis.streams import Clock
 from services.journeys.submissions.drafts import Draft, Drafts, hash_of
 
 USERS = ("customer", "installer")
-STAFF = ("staff", "operator")
 
 
 @dataclass(frozen=True, slots=True)

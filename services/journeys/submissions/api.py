@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chassis.auth import Principal, allow
 from chassis.errors import NotFound, Rejected
-from chassis.http import CommandMetadata
+from chassis.http import CommandMetadata, CommandRequest
 from chassis.streams import Clock
 from chassis.texts import language_of
 from chassis.views import ViewReader
@@ -21,7 +22,7 @@ from contracts.journeys import RecordRef, TaskRef
 from services.journeys.definitions.views import Library
 from services.journeys.files.keeping import Keeper
 from services.journeys.form.summary import Answered, summary_of
-from services.journeys.submissions.access import STAFF, Access, Caller, may_open
+from services.journeys.submissions.access import Access, Caller, may_open
 from services.journeys.submissions.desk import Desk
 from services.journeys.submissions.drafts import Draft
 from services.journeys.submissions.shown import ShownSubmission, shown, shown_file
@@ -60,7 +61,7 @@ class Begun(ShownSubmission):
     """The new submission."""
 
     draft_secret: str | None = Field(
-        description=f"Told once, for whoever is not signed in: send it as `{SECRET}` with every request"
+        description=f"For whoever is not signed in, told at the beginning only: send it as `{SECRET}` from then on"
     )
 
 
@@ -160,7 +161,7 @@ class Counter:
         """Raises NotFound, also for what somebody else sent."""
         found = await self.submissions.get(submission_id)
         mine = found is not None and found.contact_id is not None and found.contact_id == principal.contact_id
-        if found is None or not (mine or principal.role in STAFF):
+        if found is None or not (mine or principal.is_staff):
             raise NotFound("submission_not_found")
         return found
 
@@ -176,15 +177,25 @@ def router(counter: Counter, fresh: Fresh, fresh_rules: Fresh) -> APIRouter:
 def _drafts(api: APIRouter, counter: Counter, fresh: Fresh) -> None:
     desk, access = counter.desk, counter.access
 
-    @api.post("/submissions", status_code=201, summary="Begin a journey", dependencies=[Depends(fresh)])
-    async def begin(request: Request, wanted: Annotated[Wanted, Body()], principal: Sender) -> Begun:
+    @api.post(
+        "/submissions",
+        status_code=201,
+        summary="Begin a journey",
+        dependencies=[Depends(fresh)],
+        description="With an `Idempotency-Key` it is begun once: the same key answers the same submission, also with "
+        "another ticket for the same.",
+    )
+    async def begin(
+        request: Request, wanted: Annotated[Wanted, Body()], principal: Sender, command: CommandRequest
+    ) -> Begun:
+        id_ = (uuid5(NAMESPACE_URL, command.key.key) if command.key else uuid4()).hex
         language = wanted.language or _language(request)
         secret = None
         if wanted.ticket is not None:
-            id_ = await desk.begin_with_ticket(wanted.ticket, principal, language)
+            await desk.begin_with_ticket(id_, wanted.ticket, principal, language)
         else:
             journey, portal = wanted.journey_id or "", wanted.portal_id or ""
-            id_, secret = await desk.begin_public(journey, portal, principal, language)
+            secret = await desk.begin_public(id_, journey, portal, principal, language)
         begun = await counter.show(await access.open(id_, Caller(principal, secret)))
         return Begun(**begun.model_dump(by_alias=True), draft_secret=secret)
 

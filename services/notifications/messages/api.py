@@ -29,8 +29,7 @@ PAGE = 50
 DAY = timedelta(days=1)
 
 Id = Annotated[str, Path(max_length=40)]
-Reader = Annotated[Principal, Depends(allow("staff", "operator"))]
-Staff = Annotated[Principal, Depends(allow("staff"))]
+Staff = Annotated[Principal, Depends(allow("staff", "operator"))]
 
 
 class Message(BaseModel):
@@ -63,7 +62,7 @@ class MessagePage(BaseModel):
 
 
 class Happening(BaseModel):
-    """Something that became of a message. `recipient` and `subject` are for staff; gone when the person is erased."""
+    """Something that became of a message. `recipient` and `subject` are gone when the person is erased."""
 
     what: Literal["sent", "failed", "resend_requested"]
     at: datetime
@@ -92,7 +91,7 @@ def router(pool: Pool, streams: Streams, texts: Texts) -> APIRouter:
 
     @api.get("/messages")
     async def messages(
-        _: Reader,
+        _: Staff,
         wanted: Annotated[queue.Wanted, Depends(_wanted)],
         cursor: Annotated[str | None, Query(max_length=200)] = None,
         limit: Annotated[int, Query(ge=1, le=queue.MAXIMUM_PAGE)] = PAGE,
@@ -112,14 +111,14 @@ def router(pool: Pool, streams: Streams, texts: Texts) -> APIRouter:
     @api.get("/messages/{id}")
     async def message(
         id: Id,  # noqa: A002
-        principal: Reader,
+        _: Staff,
         accept_language: Annotated[str | None, Header()] = None,
     ) -> MessageWithHistory:
         """One message and what became of it."""
         entry = await _entry(pool, id)
         history = await streams.history(stream(MESSAGE.kind, id))
         shown = _message(entry, texts, language_of(accept_language))
-        return MessageWithHistory(**shown.model_dump(), history=_history(history, personal=principal.role == "staff"))
+        return MessageWithHistory(**shown.model_dump(), history=_history(history))
 
     @api.post("/messages/{id}/resend", status_code=202)
     async def resend(id: Id, request: CommandRequest, response: Response, _: Staff) -> ResendAnswer:  # noqa: A002
@@ -186,11 +185,11 @@ def _message(entry: queue.Entry, texts: Texts, language: Language) -> Message:
     )
 
 
-def _history(envelopes: Sequence[Envelope], *, personal: bool) -> list[Happening]:
-    return [happening for envelope in envelopes if (happening := _happening(envelope, personal=personal))]
+def _history(envelopes: Sequence[Envelope]) -> list[Happening]:
+    return [happening for envelope in envelopes if (happening := _happening(envelope))]
 
 
-def _happening(envelope: Envelope, *, personal: bool) -> Happening | None:
+def _happening(envelope: Envelope) -> Happening | None:
     what: Literal["sent", "failed", "resend_requested"]
     attempts, reason, recipient, subject = None, None, None, None
     match envelope.event:
@@ -211,8 +210,8 @@ def _happening(envelope: Envelope, *, personal: bool) -> Happening | None:
         by=envelope.metadata.actor,
         attempts=attempts,
         reason=reason,
-        recipient=recipient or None if personal else None,
-        subject=subject or None if personal else None,
+        recipient=recipient or None,
+        subject=subject or None,
     )
 
 

@@ -14,7 +14,7 @@ from contracts.ids import stream_id
 from services.notifications.cursors import read_cursor, write_cursor
 from services.notifications.notices.views import NoticeDoc, newest
 
-Staff = Annotated[Principal, Depends(allow("staff"))]
+Staff = Annotated[Principal, Depends(allow("staff", "operator"))]
 
 
 class NoticePage(BaseModel):

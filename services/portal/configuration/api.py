@@ -25,7 +25,7 @@ from services.portal.configuration.document import PORTAL_ID, PortalDocument
 from services.portal.configuration.instalments import InstalmentsDocument
 from services.portal.configuration.state import Portal, PortalState
 from services.portal.configuration.views import PORTALS, Portals, list_portals
-from services.portal.definitions.views import Definitions, find_definitions
+from services.portal.definitions.views import DEFINITIONS, Definitions, definitions_for, find_definitions
 
 Fresh = Callable[..., Callable[..., Awaitable[None]]]
 Configurer = Annotated[Principal, Depends(allow("operator", "staff"))]
@@ -72,7 +72,7 @@ class Configured(PortalDocument):
 def router(streams: Streams, portals: Portals, definitions: Definitions, texts: Texts, fresh: Fresh) -> APIRouter:
     """The routes of portals, their instalment rules and their appearance."""
     api = APIRouter(tags=["portals"])
-    _appearances(api, streams, portals, fresh)
+    _appearances(api, streams, portals, definitions, fresh)
 
     @api.get(
         "/portals", summary="All portals", dependencies=[Depends(fresh(PORTALS))], response_model_exclude_unset=True
@@ -150,25 +150,28 @@ def router(streams: Streams, portals: Portals, definitions: Definitions, texts: 
     return api
 
 
-def _appearances(api: APIRouter, streams: Streams, portals: Portals, fresh: Fresh) -> None:
+def _appearances(api: APIRouter, streams: Streams, portals: Portals, definitions: Definitions, fresh: Fresh) -> None:
     @api.get(
         "/portals/{portal_id}/appearance",
         response_model=Appearance,
-        summary="What everybody may know of a portal: name, colours, logo, texts",
+        summary="What everybody may know of a portal: name, colours, logo, texts, links",
+        dependencies=[Depends(fresh(DEFINITIONS))],
     )
     async def get_appearance(_: Anybody, request: Request, portal_id: PortalPath) -> Response:
-        return conditional(request, Appearance.of(_configured(await streams.load(PORTAL, portal_id))))
+        loaded, known = await asyncio.gather(streams.load(PORTAL, portal_id), definitions_for(definitions))
+        return conditional(request, Appearance.of(_configured(loaded), known.journeys))
 
     @api.get(
         "/appearances",
         response_model=AppearancePage,
         summary="The appearance of every portal, for a gateway that serves them all",
-        dependencies=[Depends(fresh(PORTALS))],
+        dependencies=[Depends(fresh(PORTALS, DEFINITIONS))],
     )
     async def get_appearances(_: Annotated[Principal, Depends(allow("gateway"))], request: Request) -> Response:
-        found = await list_portals(portals, "", MOST_PORTALS)
+        found, known = await asyncio.gather(list_portals(portals, "", MOST_PORTALS), definitions_for(definitions))
         loaded = await asyncio.gather(*(streams.load(PORTAL, portal_id) for portal_id in found))
-        return conditional(request, AppearancePage(items=[Appearance.of(_configured(each)) for each in loaded]))
+        items = [Appearance.of(_configured(each), known.journeys) for each in loaded]
+        return conditional(request, AppearancePage(items=items))
 
 
 def _document(loaded: Loaded[PortalState]) -> PortalDocument:

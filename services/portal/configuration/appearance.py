@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from contracts.common import Text
 from contracts.portal import PortalConfigured
 from services.portal.configuration.colours import palette
+from services.portal.offers.rules import Journeys, OfferedLink, links_for_everybody
 
 
 class Colours(BaseModel):
@@ -42,9 +43,10 @@ class Appearance(BaseModel):
     texts: dict[str, Text]
     embed: tuple[str, ...] = Field(description="Origins for frame-ancestors")
     registration_open: bool
+    links: list[OfferedLink] = Field(description="Links of every page that no rule is asked for, for everybody")
 
     @classmethod
-    def of(cls, portal: PortalConfigured) -> Appearance:
+    def of(cls, portal: PortalConfigured, journeys: Journeys) -> Appearance:
         return cls(
             portal=portal.portal_id,
             audience=portal.audience,
@@ -57,4 +59,5 @@ class Appearance(BaseModel):
             texts=portal.texts,
             embed=portal.embed,
             registration_open=portal.registration.open,
+            links=links_for_everybody(portal, journeys),
         )

@@ -54,6 +54,15 @@ def actions_at(
     ]
 
 
+def links_for_everybody(portal: PortalConfigured, journeys: Journeys) -> list[OfferedLink]:
+    """The links of every page that no rule is asked for: also whoever has not signed in is shown them."""
+    return [
+        OfferedLink(id=link.id, title=link.title, to=link.to)
+        for link in portal.links
+        if link.place is None and not link.when and _leads_somewhere(journeys, link)
+    ]
+
+
 def links_at(
     place: str, portal: PortalConfigured | None, journeys: Journeys, facts: Facts, now: datetime
 ) -> list[OfferedLink]:

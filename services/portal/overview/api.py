@@ -20,7 +20,7 @@ from services.portal.requests.views import REQUESTS
 from services.portal.users.views import USERS, count_waiting
 
 MOST_COUNTED = 1_000
-Staff = Annotated[Principal, Depends(allow("staff"))]
+Staff = Annotated[Principal, Depends(allow("staff", "operator"))]
 
 
 class Overview(BaseModel):

@@ -118,9 +118,9 @@ class NextPayment(Answer):
 
 
 class ListedContract(Contract):
-    """A contract with what its reader pays."""
+    """A contract with what its reader pays; an installer is told nothing of it."""
 
-    balance: Balance
+    balance: Balance | None = Field(description="Null for installers")
     next_payment: NextPayment | None
 
 

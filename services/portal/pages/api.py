@@ -35,7 +35,7 @@ from services.portal.processes.views import PROCESSES
 from services.portal.reading import UNCHANGED, Wanted
 from services.portal.requests.views import REQUESTS
 from services.portal.users.views import USERS
-from services.portal.visitor import Asked, visiting
+from services.portal.visitor import Asked, paying, visiting
 
 Fresh = Callable[..., Any]
 """Makes the dependency that lets a request wait until views have the position of its Portico-Position header."""
@@ -95,8 +95,8 @@ def router(pages: Pages, fresh: Fresh) -> APIRouter:
             items.append(
                 ListedContract(
                     **dict(Contract.of(item, permitted(item.attributes, seen), shape)),
-                    balance=Balance.of(sums.get(item.id, {}), plan),
-                    next_payment=NextPayment.of(plan, pages.contract.today()),
+                    balance=Balance.of(sums.get(item.id, {}), plan) if visitor.sees_money else None,
+                    next_payment=NextPayment.of(plan, pages.contract.today()) if visitor.sees_money else None,
                 )
             )
         return conditional(request, ContractPage(items=items, next=page.next))
@@ -126,7 +126,7 @@ def router(pages: Pages, fresh: Fresh) -> APIRouter:
         contract_id: ContractId,
         wanted: Wanted,
     ) -> Response:
-        contract = await pages.contract.contract_for(asked, contract_id)
+        contract = await pages.contract.paid_contract(asked, contract_id)
         found = billing_events_page(pages.contract.billing_events, [contract.id], pages.contract.today(), wanted)
         page, today = await found
         items = [BillingEvent.of(item, today) for item in page.items]
@@ -145,7 +145,7 @@ def router(pages: Pages, fresh: Fresh) -> APIRouter:
         wanted: Wanted,
         status: OpenOrClosed = None,
     ) -> Response:
-        visitor = await visiting(pages.contract.portals, asked)
+        visitor = await paying(pages.contract.portals, asked)
         if asked.waits:
             return conditional(request, BillingEventsOfContracts(items=[], next=None))
         contracts = await contracts_of(pages.contract.contracts, asked.assigned(), visitor.audience)

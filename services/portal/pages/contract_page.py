@@ -27,7 +27,7 @@ from services.portal.processes.queries import Found, ProcessesOfRecords
 from services.portal.reading import Slice
 from services.portal.requests.answers import ShownFile, files_answer
 from services.portal.requests.queries import FilesOfRecords
-from services.portal.visitor import Visit, Visitor, portal_of, visiting
+from services.portal.visitor import Visit, Visitor, paying, portal_of
 
 CONTRACT = "contract"
 SHOWN_BILLING_EVENTS = 5
@@ -38,7 +38,7 @@ class ContractDetails(Answer):
 
     contract: Contract
     delivery: Delivery | None
-    balance: Balance
+    balance: Balance | None = Field(description="Null for installers, who are told nothing of payments")
     next_payment: NextPayment | None
     billing_events: list[BillingEvent] = Field(
         description=f"The first {SHOWN_BILLING_EVENTS}: what is overdue, then the others, each by falling due date"
@@ -103,15 +103,15 @@ class ContractPages:
         values = contract.values(persons.get(contract.person_id or ""))
         shown = permitted(values, seen)
         facts = facts_of(persons.get(owner or contract.holder or ""), contract=values)
-        now = self.clock()
-        plan = instalments.plan if instalments else None
+        now, paid = self.clock(), visitor.sees_money
+        plan = instalments.plan if instalments and paid else None
         return ContractDetails(
             contract=Contract.of(contract, shown, shape),
             delivery=Delivery.of(shown),
-            balance=Balance.of(sums.get(contract_id, {}), plan),
+            balance=Balance.of(sums.get(contract_id, {}), plan) if paid else None,
             next_payment=NextPayment.of(plan, today),
-            billing_events=[BillingEvent.of(event, today) for event in events.items],
-            instalments=instalments or InstalmentsDoc(),
+            billing_events=[BillingEvent.of(event, today) for event in events.items] if paid else [],
+            instalments=instalments if instalments and paid else InstalmentsDoc(),
             groups=groups(shape, values, seen, visitor.changeable(shape)),
             cancellation=cancellation_answer(cancellation, seen, self.texts),
             processes=[process_answer(Found(process, contract.number), visitor) for process in processes],
@@ -120,10 +120,13 @@ class ContractPages:
             documents=files_answer(files, known.journeys),
         )
 
-    async def contract_for(self, visited: Visit, contract_id: str) -> ContractDoc:
-        """A contract that the visitor may see; those of others do not exist for him. Raises as `read` does."""
+    async def paid_contract(self, visited: Visit, contract_id: str) -> ContractDoc:
+        """A contract of whose payments the visitor may know; those of others do not exist for him.
+
+        Raises as `read` does, and Forbidden for installers.
+        """
         owner = None if visited.sees_all and visited.contact_id is None else visited.assigned()
-        visitor, contract = await asyncio.gather(visiting(self.portals, visited), self.contracts.get(contract_id))
+        visitor, contract = await asyncio.gather(paying(self.portals, visited), self.contracts.get(contract_id))
         if contract is None or (owner and not contract.belongs_to(owner, visitor.audience)):
             raise NotFound("contract_not_found")
         return contract

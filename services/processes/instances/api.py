@@ -31,8 +31,7 @@ from services.processes.instances.views import InstanceDoc, list_instances
 
 InstanceId = Annotated[str, Path(max_length=40)]
 StepId = Annotated[str, Path(max_length=40)]
-Reader = Annotated[Principal, Depends(allow("staff", "operator"))]
-Staff = Annotated[Principal, Depends(allow("staff"))]
+Staff = Annotated[Principal, Depends(allow("staff", "operator"))]
 Fresh = Callable[..., Awaitable[None]]
 
 
@@ -48,7 +47,7 @@ def router(board: Board, shown: Fresh, records_known: Fresh) -> APIRouter:
 def _add_reading(api: APIRouter, board: Board, shown: Fresh) -> None:
     @api.get("/instances", dependencies=[Depends(shown)])
     async def instances(
-        _: Reader,
+        _: Staff,
         *,
         entity: Annotated[str | None, Query(max_length=40)] = None,
         record: Annotated[str | None, Query(max_length=200, description="The record's id")] = None,
@@ -76,7 +75,7 @@ def _add_reading(api: APIRouter, board: Board, shown: Fresh) -> None:
         return InstancePage(items=page, next=write_cursor(last, page[-1].id) if more else None)
 
     @api.get("/instances/{instance_id}", dependencies=[Depends(shown)])
-    async def instance(instance_id: InstanceId, _: Reader) -> InstanceDoc:
+    async def instance(instance_id: InstanceId, _: Staff) -> InstanceDoc:
         """One process with its steps as they were planned and as they stand."""
         return await board.view(instance_id)
 

@@ -178,6 +178,8 @@ def me(**more: Any) -> dict[str, Any]:
             {"id": "outage", "title": both("Störung melden", "Report an outage"), "to": "https://www.example.org/out"},
             {"id": "read", "title": both("Zählerstand", "Meter reading"), "to": "journey:reading"},
         ],
+        "open_tasks": 3,
+        "unread_notices": 2,
         **more,
     }
 
@@ -254,4 +256,5 @@ def world() -> World:
     answered = {"label": both("Warum?", "Why?"), "text": "Ich ziehe um", "field": "reason", "step": "reason"}
     sent = {"summary": [answered], "file_names": {FILE: "Kündigung Wohnung.pdf"}}
     made.answer("GET", "journeys", f"/submissions/{SUBMISSION}/content", sent)
+    made.answer("GET", "journeys", "/drafts", {"items": []})
     return made

@@ -11,6 +11,7 @@ from tests.gateway.world import World
 BEN = "a99d48aa-c6a1-5d9e-986c-283b2767f2f2"
 CONTRACT = "0b7e9a52-93f9-5bb1-8b8c-1f0f6a1f8a11"
 INSTANCE = "86216e2c-fcd2-5d7e-b11a-418fa53ca5c6"
+COMPANY = "5d2c0d7e-1f0b-5c0e-9a55-6a7d1b2c3d4e"
 DORA = "e7f24967-6d54-47e3-8084-9976d1022eee"
 MARIA = "c4244107-7516-4326-87c2-7fe47219f26f"
 PORTALS = page({"portal": "customers", "name": both("Mein Lindenau", "My Lindenau"), "enabled": True})
@@ -43,6 +44,28 @@ def contract() -> dict[str, Any]:
     return record("contract", CONTRACT, "V-1003", attributes=attributes, relations={"holder": [BEN]})
 
 
+def company() -> dict[str, Any]:
+    attributes = {"company_number": "F-3001", "name": "Elektro Wendt GmbH", "legal_form": "gmbh"}
+    person = {"city": "Lindenau", "phone": "+49 30 23125 301"}
+    return record("company", COMPANY, "F-3001", person=f"company/{COMPANY}", attributes=attributes, personal=person)
+
+
+def happened(service: str, type_: str, at: str, **data: Any) -> dict[str, Any]:
+    """An event as a service tells it at /history; its position is `at`'s minute."""
+    return {
+        "position": f"{service}/1:{int(at[14:16])}",
+        "stream": "instalments/1",
+        "version": 1,
+        "type": f"portico.{service}.{type_}.v1",
+        "time": at,
+        "actor": None,
+        "acted_as": None,
+        "cause": None,
+        "correlation_id": None,
+        "data": data,
+    }
+
+
 def entry(version: int, name: str, before: Any, after: Any, actor: str | None = f"staff/{MARIA}") -> dict[str, Any]:
     """An event in the history of a record."""
     return {
@@ -51,6 +74,7 @@ def entry(version: int, name: str, before: Any, after: Any, actor: str | None = 
         "time": "2026-11-22T02:03:52Z",
         "what": "changed",
         "actor": actor,
+        "acted_as": None,
         "cause": None,
         "correlation_id": "b30692de5d01103ea575f93976fadbee",
         "changes": [{"name": name, "before": before, "after": after, "personal": False}],
@@ -182,16 +206,19 @@ def task(**more: Any) -> dict[str, Any]:
 def desk() -> World:
     """A world in which all that pages of staff ask for is there."""
     world = World()
-    schemas = [dict(PACKAGED[name].document) for name in ("contact", "contract")]
+    schemas = [dict(PACKAGED[name].document) for name in ("company", "contact", "contract")]
     world.answer("GET", "entities", "/schemas", {"items": schemas})
     for schema in schemas:
         world.answer("GET", "entities", f"/schemas/{schema['entity']}", schema)
-    for each in (ben(), contract()):
+    for each in (ben(), contract(), company()):
         path = f"/records/{each['entity']}"
         world.answer("GET", "entities", path, page(each))
         world.answer("GET", "entities", f"{path}/{each['id']}", each)
         world.answer("GET", "entities", f"{path}/{each['id']}/history", page(entry(2, "language", "en", "de")))
     world.answer("GET", "entities", "/imports", page())
+    world.answer("GET", "portal", f"/contracts/{CONTRACT}/billing-events", page())
+    for service in ("billing", "processes", "identity"):
+        world.answer("GET", service, "/history", page())
     world.answer("GET", "identity", "/staff", page(maria()))
     world.answer("GET", "identity", "/users", page(dora()))
     world.answer("GET", "identity", f"/users/{DORA}", dora())
@@ -206,5 +233,6 @@ def desk() -> World:
     world.answer("GET", "processes", f"/instances/{INSTANCE}", instance())
     definition = {"process": "cancellation", "on": "contract", "title": both("Kündigung", "Cancellation"), "steps": []}
     world.answer("GET", "processes", "/definitions", page(definition))
-    world.answer("GET", "notifications", "/messages", page())
+    mail = {"id": "m-1", "template": "receipt", "state": "failed", "created_at": "2026-11-20T09:00:00Z"}
+    world.answer("GET", "notifications", "/messages", page(mail))
     return world

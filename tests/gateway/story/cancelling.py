@@ -27,7 +27,7 @@ async def cancels(cast: Cast) -> None:
     await she_does_her_task(cast, seen)
     await staff_complete(cast, instance, "confirm")
     await seen.open(f"/contracts/{cast.scene.contract_id}")
-    await cast.appears(seen, cast.how.say("contract.cancel_confirmed"))
+    await cast.appears(seen, cast.how.say("contract.cancel.confirmed"))
     await seen.is_accessible()
 
 
@@ -83,7 +83,7 @@ async def she_sends(cast: Cast, seen: Window) -> str:
     await seen.is_accessible()
     started = await stage.hears("portico.processes.ProcessStarted.v1", process_id="cancellation")
     await seen.press(say("journey.to_contract"))
-    await seen.sees_when_opened_again(say("contract.cancel_requested"))
+    await seen.sees_when_opened_again(say("contract.cancel.requested"))
     await seen.is_accessible()
     return str(started.data["instance_id"])
 
@@ -93,7 +93,7 @@ async def staff_complete(cast: Cast, instance: str, step: str) -> None:
     await staff.open(f"/processes/{instance}")
     await staff.is_accessible()
     await staff.press(cast.how.say("board.complete"))
-    await cast.stage.hears("portico.processes.StepCompleted.v1", instance_id=instance, step_id=step)
+    await cast.stage.hears("portico.processes.StepDone.v1", instance_id=instance, step_id=step)
 
 
 async def she_does_her_task(cast: Cast, seen: Window) -> None:

@@ -79,6 +79,10 @@ async def cast(record: Record, how: How) -> AsyncIterator[Cast]:
         windows = {
             name: await stack.enter_async_context(window(browser, base, **look)) for name, base in people.items()
         }
+        for each in windows.values():
+            await each.page.context.add_cookies(
+                [{"name": "__Host-language", "value": how.language, "url": f"https{each.base[4:]}", "secure": True}]
+            )
         yield Cast(how, stage, scene, windows)
 
 

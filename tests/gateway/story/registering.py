@@ -79,7 +79,7 @@ async def unknown_person(cast: Cast) -> None:
     await seen.is_accessible()
     await staff.open("/sign-in")
     await signs_in(cast, staff, MARIA)
-    await staff.sees(say("overview.title"))
+    await staff.sees(say("overview.hello", name=MARIA.name))
     await staff.is_accessible()
     await staff.open(f"/users?search={cleo.email}")
     await staff.press(cleo.name)

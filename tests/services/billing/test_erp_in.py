@@ -13,8 +13,7 @@ from chassis.auth import Principal
 from chassis.testing import eventually
 from contracts.billing import BillingEventRecorded, InstalmentPlanSet
 from contracts.erp import InstalmentDecision, InstalmentPlan
-from contracts.ids import record_id
-from services.billing.billing_events.reactions import billing_event_id
+from contracts.ids import billing_event_id, record_id
 from services.billing.erp import waiting
 from tests.services.billing.conftest import SHARDS, World, bill, plan
 

@@ -56,12 +56,14 @@ class Others:
         self._producer = producer
         self._logs: dict[str, MemoryLog] = {}
 
-    async def say(self, name: str, *events: Event) -> str:
+    async def say(self, name: str, *events: Event, actor: str | None = None) -> str:
         """Another service publishes events of a stream; returns the position of the last one."""
         log = self._logs.setdefault(events[0].service, MemoryLog(events[0].service, 4))
         before = len((await log.load([name])).get(name, ()))
         encoded = await self._service.sealer.encode(events)
-        new = tuple(NewEvent(event.type, data, Metadata()) for event, data in zip(events, encoded, strict=True))
+        new = tuple(
+            NewEvent(event.type, data, Metadata(actor=actor)) for event, data in zip(events, encoded, strict=True)
+        )
         await log.append(Append(name, before, new, datetime.now(UTC)))
         records = (await log.load([name]))[name]
         for record in records[before:]:

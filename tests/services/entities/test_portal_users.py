@@ -1,5 +1,6 @@
 """What portal users see and change of their records through HTTP; relations and the history of a record for staff."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -144,6 +145,22 @@ async def test_what_is_refused_changes_nothing_at_all(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.json()["attribute"] in answer.json()["detail"]
     assert (await api.get(f"/records/{record}", STAFF)).json() == before
+
+
+async def test_whoever_acts_as_a_customer_leaves_the_email_address_alone(api: Api, others: Others) -> None:
+    change = Permission(see=("reach",), change=("reach",))
+    api.position += f", {await others.say('portal/open', portal('open', contact=change))}"
+    path, mine = f"/records/contact/{ANNA}", Principal("customer", f"user/of-{ANNA}", ANNA, "open")
+    acting = headers_of(replace(mine, actor="staff/7"))
+    for language, sentence in (("de", "handeln"), ("en", "while you act")):
+        body = {"email": "taken.over@example.org", "phone": "+49 3573 1"}
+        refused = await api.patch(path, body, {**acting, "Accept-Language": language})
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden_while_acting")
+        assert (refused.json()["attribute"], sentence in refused.json()["detail"]) == ("email", True)
+    assert (await api.patch(path, {"email": None}, acting)).status_code == 403
+    allowed = await api.patch(path, {"email": "a@example.org", "phone": "+49 3573 2"}, acting)
+    assert (allowed.status_code, allowed.json()["effect"]) == (200, "updated")
+    assert (await api.patch(path, {"email": "b@example.org"}, headers_of(mine))).status_code == 200
 
 
 async def test_staff_change_anything_but_what_a_service_decides(api: Api) -> None:

@@ -46,8 +46,10 @@ class World:
         assert len(found) == count
         return found
 
-    async def submit(self, *effects: MapEffect, context: RecordRef | None = None, **more: Any) -> str:
-        """Anna submits what becomes of these effects; returns the submission's id."""
+    async def submit(
+        self, *effects: MapEffect, context: RecordRef | None = None, actor: str | None = None, **more: Any
+    ) -> str:
+        """Anna submits what becomes of these effects, or somebody as her; returns the submission's id."""
         self.submissions += 1
         submitted = JourneySubmitted(
             submission_id=f"s-{id(self)}-{self.submissions}",
@@ -68,7 +70,7 @@ class World:
             files=(),
             effects=effects,
         ).model_copy(update=more)
-        await self.say(f"submission/{submitted.submission_id}", submitted)
+        await self.say(f"submission/{submitted.submission_id}", submitted, actor=actor)
         return submitted.submission_id
 
 
@@ -161,6 +163,19 @@ async def test_a_mapping_that_does_not_fit_names_the_attribute(world: World) -> 
     assert all(isinstance(each, MappingRefused) for each in (first, second, third, fourth))
     _, changed, applied = await world.events(f"contact/{ANNA}", 3)
     assert (changed.personal, applied.effect) == ({"phone": "+49 3573 4711"}, 4)
+
+
+async def test_an_email_address_is_not_changed_by_whoever_acts_as_the_customer(world: World) -> None:
+    cleo = await world.put("contact/R-8", last_name="Cleo", email="cleo@example.org")
+    effect = MapEffect(record=RecordRef(entity="contact", id=cleo), attributes=("email",))
+    mapped = {"0": {"email": "new@example.org"}}
+    await world.submit(effect, contact_id=cleo, mapped=mapped, actor="staff/7")
+    *_, refused = await world.events(f"contact/{cleo}", 2)
+    assert isinstance(refused, MappingRefused)
+    assert (refused.code, refused.attribute) == ("forbidden_while_acting", "email")
+    await world.submit(effect, contact_id=cleo, mapped=mapped, actor="user/u-1")
+    *_, changed, _ = await world.events(f"contact/{cleo}", 4)
+    assert changed.personal == {"email": "new@example.org"}
 
 
 async def test_a_context_leads_to_what_may_be_written(world: World) -> None:

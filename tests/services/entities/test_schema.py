@@ -30,7 +30,9 @@ def write(folder: Path, text: str, name: str = "lamp.yaml") -> Path:
 
 
 def test_the_documents_that_come_with_portico_load() -> None:
-    assert set(SCHEMAS) == {"contact", "contract"}
+    assert set(SCHEMAS) == {"company", "contact", "contract"}
+    assert SCHEMAS["company"].external_id == "company_number"
+    assert SCHEMAS["contact"].relations["company"].to == "company"
     assert SCHEMAS["contact"].external_id == "customer_number"
     assert SCHEMAS["contract"].external_id == "number"
     assert SCHEMAS["contract"].attributes["status"].decided_by == "billing"
@@ -39,6 +41,8 @@ def test_the_documents_that_come_with_portico_load() -> None:
 def test_every_attribute_that_names_a_person_or_a_place_is_personal() -> None:
     plain = {name for name in SCHEMAS["contact"].attributes if not SCHEMAS["contact"].is_personal(name)}
     assert plain == {"customer_number", "language", "divisions"}
+    plain = {name for name in SCHEMAS["company"].attributes if not SCHEMAS["company"].is_personal(name)}
+    assert plain == {"company_number", "name", "legal_form", "register_number", "vat_id", "divisions"}
     plain = {name for name in SCHEMAS["contract"].attributes if not SCHEMAS["contract"].is_personal(name)}
     terms = {"initial_term_months", "notice", "renewal_months", "basic_supply", "price_change_on"}
     assert plain == {"number", "status", "division", "product", "starts_on", "ends_on"} | terms

@@ -68,7 +68,7 @@ async def test_a_published_schema_counts_at_once(entities: RunningService) -> No
     assert [row["outcome"] for row in report.json()["rows"]] == ["updated", "created"]
     headers = {**STAFF, "Portico-Position": published.headers["Portico-Position"]}
     listed = (await client.get("/schemas", headers=headers)).json()["items"]
-    assert [document["entity"] for document in listed] == ["contact", "contract", "meter"]
+    assert [document["entity"] for document in listed] == ["company", "contact", "contract", "meter"]
 
 
 async def test_what_would_break_records_is_refused(entities: RunningService) -> None:

@@ -300,6 +300,44 @@ async def test_a_public_journey_needs_no_ticket_but_its_secret(world: World) -> 
     }
 
 
+async def test_a_second_press_answers_the_same_draft(world: World) -> None:
+    contact_id, contract_id = await world.contract()
+    _, another = await world.contract()
+    principal = Principal("customer", f"user/of-{contact_id}", contact_id, "customers")
+    pressed = world.as_(principal, **{"Idempotency-Key": "press-1"})
+
+    async def press(ticket: str, headers: dict[str, str]) -> httpx.Response:
+        return await world.client.post("/submissions", json={"ticket": ticket}, headers=headers)
+
+    tickets = [world.ticket(contact_id, contract_id) for _ in range(3)]
+    answers = await asyncio.gather(*(press(ticket, pressed) for ticket in tickets))
+    assert {answer.status_code for answer in answers} == {201}
+    (id_,) = {answer.json()["submission_id"] for answer in answers}
+    await world.answer(id_, "reason", world.customer(contact_id), reason="price")
+    later = (await press(tickets[0], pressed)).json()
+    assert (later["submission_id"], later["next"]) == (id_, "date")
+    drafts = (await world.client.get("/drafts", headers=world.customer(contact_id))).json()["items"]
+    assert [each["submission_id"] for each in drafts] == [id_]
+    mixed_up = await press(world.ticket(contact_id, another), pressed)
+    assert (mixed_up.status_code, mixed_up.json()["code"]) == (422, "idempotency_key_reused")
+    for headers in (world.customer(contact_id), world.as_(principal, **{"Idempotency-Key": "press-2"})):
+        assert (await press(tickets[0], headers)).json()["submission_id"] != id_
+
+
+async def test_a_second_press_without_signing_in_is_told_the_same_secret(world: World) -> None:
+    body = {"journey_id": "contact_us", "portal_id": "customers"}
+    answers = []
+    for key in ("visitor-1", "visitor-1", "visitor-2"):
+        headers = {**world.gateway(), "Idempotency-Key": key}
+        answers.append((await world.client.post("/submissions", json=body, headers=headers)).json())
+    first, again, other = answers
+    assert (again["submission_id"], again["draft_secret"]) == (first["submission_id"], first["draft_secret"])
+    assert {other["submission_id"], other["draft_secret"]}.isdisjoint({first["submission_id"], first["draft_secret"]})
+    path = f"/submissions/{first['submission_id']}"
+    for secret, status in ((first["draft_secret"], 200), (other["draft_secret"], 404)):
+        assert (await world.client.get(path, headers=world.gateway(secret))).status_code == status
+
+
 async def test_a_journey_of_the_portal_is_not_public(world: World) -> None:
     body = {"journey_id": "cancellation", "portal_id": "customers"}
     refused = await world.client.post("/submissions", json=body, headers=world.gateway())
@@ -367,6 +405,11 @@ async def test_a_user_who_begins_again_and_again_keeps_the_latest(world: World) 
         for id_ in (ids[0], ids[1], ids[2], ids[-1])
     ]
     assert statuses == [404, 404, 200, 200]
+    pressed = {**world.as_(principal), "Idempotency-Key": "busy"}
+    for _ in range(2):
+        await world.client.post("/submissions", json=body, headers=pressed)
+    drafts = (await world.client.get("/drafts", headers=pressed)).json()["items"]
+    assert [len(drafts), drafts[-1]["submission_id"]] == [50, ids[3]]
 
 
 async def test_what_was_typed_is_kept_without_being_right(world: World) -> None:

@@ -244,7 +244,7 @@ class TestColours:
         (warning,) = warnings_of(document, SHAPES, {}, say("de"))
         assert warning.path == "design.brand"
         assert palette("#f2b705").text in warning.detail
-        brand = Appearance.of(document.event()).brand
+        brand = Appearance.of(document.event(), {}).brand
         assert (brand.on, brand.text) == ("#000000", palette("#f2b705").text)
 
     @drawn(st.integers(0, 0xFFFFFF))

@@ -132,6 +132,36 @@ async def test_listed_contracts_say_what_is_to_be_paid(
     assert (listed["balance"]["amount_cents"], listed["next_payment"]) == (0, None)
 
 
+async def test_an_installer_is_told_nothing_of_payments(
+    client: httpx.AsyncClient, elsewhere: Elsewhere, users: Users
+) -> None:
+    installer = uuid.uuid4().hex
+    home = await move_in(elsewhere, installer=installer)
+    await home.happens(
+        (stream("instalments", home.contract_id), [plan_set(home.contract_id), changed(home.contract_id)]),
+        (
+            stream("billing_event", home.contract_id),
+            [billed(home.contract_id, "late", TODAY - timedelta(days=1), amount_cents=5_000)],
+        ),
+    )
+    path, his = f"/contracts/{home.contract_id}", users.installer(installer)
+    as_he = {"portal_id": "installers", "contact_id": installer}
+    for headers, asked in ((his, {}), (users.role("staff"), as_he)):
+        page = await get(client, path, headers, **asked)
+        (listed,) = (await get(client, "/contracts", headers, **asked))["items"]
+        for shown in (page, listed):
+            assert (shown["balance"], shown["next_payment"]) == (None, None)
+        assert page["billing_events"] == []
+        assert page["instalments"] == {"plan": None, "pending": None, "last_decision": None}
+        for events in (f"{path}/billing-events", "/contracts/nowhere/billing-events", "/billing-events"):
+            answer = await client.get(events, headers={**headers, "Accept-Language": "en"}, params=asked)
+            assert (answer.status_code, answer.json()["code"]) == (403, "payments_not_shown"), events
+            assert "customer only" in answer.json()["detail"]
+    page = await get(client, path, users.customer(home.contact_id))
+    assert (page["balance"]["amount_cents"], len(page["billing_events"])) == (5_000, 1)
+    assert page["instalments"]["pending"] is not None
+
+
 async def test_billing_events_of_all_contracts(client: httpx.AsyncClient, elsewhere: Elsewhere, users: Users) -> None:
     home, strangers = await move_in(elsewhere), await move_in(elsewhere)
     second = uuid.uuid4().hex
@@ -272,13 +302,13 @@ OWNER, OTHER, NOBODY = "owner", "other", "no contact"
 STAFF, OPERATOR, ERP, GATEWAY = "staff", "operator", "erp", "gateway"
 ANONYMOUS, EXPIRED, FORGED = "anonymous", "expired", "forged"
 SEES: dict[str, dict[str, int]] = {
-    "/me": {OWNER: 200, OTHER: 200, NOBODY: 200, STAFF: 200},
-    "/contracts": {OWNER: 200, OTHER: 200, NOBODY: 200, STAFF: 200},
-    "/contracts?contact_id={contact}": {OWNER: 200, STAFF: 200},
-    "/contracts/{contract}": {OWNER: 200, OTHER: 404, STAFF: 200},
-    "/contracts/{contract}/billing-events": {OWNER: 200, OTHER: 404, STAFF: 200},
-    "/contracts/nowhere": {OWNER: 404, OTHER: 404, STAFF: 404},
-    "/contracts/nowhere/billing-events": {OWNER: 404, OTHER: 404, STAFF: 404},
+    "/me": {OWNER: 200, OTHER: 200, NOBODY: 200, STAFF: 200, OPERATOR: 200},
+    "/contracts": {OWNER: 200, OTHER: 200, NOBODY: 200, STAFF: 200, OPERATOR: 200},
+    "/contracts?contact_id={contact}": {OWNER: 200, STAFF: 200, OPERATOR: 200},
+    "/contracts/{contract}": {OWNER: 200, OTHER: 404, STAFF: 200, OPERATOR: 200},
+    "/contracts/{contract}/billing-events": {OWNER: 200, OTHER: 404, STAFF: 200, OPERATOR: 200},
+    "/contracts/nowhere": {OWNER: 404, OTHER: 404, STAFF: 404, OPERATOR: 404},
+    "/contracts/nowhere/billing-events": {OWNER: 404, OTHER: 404, STAFF: 404, OPERATOR: 404},
     "/portals": {STAFF: 200, OPERATOR: 200},
     "/portals/nowhere": {STAFF: 404, OPERATOR: 404},
 }

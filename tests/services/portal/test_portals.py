@@ -15,6 +15,7 @@ from chassis.testing import RunningService
 from services.portal.app import TEXTS
 from services.portal.configuration.document import EXAMPLE
 from tests.services.portal.conftest import Elsewhere, Users
+from tests.services.portal.documents import link
 from tests.services.portal.test_configuration import DOCUMENT
 
 LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" /></svg>'
@@ -127,6 +128,31 @@ async def test_what_everybody_may_know_of_a_portal(client: httpx.AsyncClient, us
     assert (await client.get("/appearances", headers=users.role("customer"))).status_code == 403
     nowhere = await client.get("/portals/nowhere/appearance", headers=users.role("gateway"))
     assert (nowhere.status_code, nowhere.json()["code"]) == (404, "portal_not_found")
+
+
+async def test_links_for_everybody_are_those_that_need_no_rule(
+    client: httpx.AsyncClient, elsewhere: Elsewhere, users: Users
+) -> None:
+    wanted = [
+        link("outage", "https://example.org/outage"),
+        link("gas", "https://example.org/gas", {"contact.customer_number": {"exists": True}}),
+        link("order", "journey:order"),
+        link("private", "journey:cancellation"),
+        link("nowhere", "journey:nowhere"),
+        link("meter", "https://example.org/meter", place="contract"),
+    ]
+    path, body = document(links=wanted)
+    put = await client.put(path, json=body, headers=users.role("staff"))
+    assert put.status_code == 200, put.text
+    headers = {**users.role("gateway"), "Portico-Position": put.headers["Portico-Position"]}
+    alone = (await client.get(f"{path}/appearance", headers=headers)).json()["links"]
+    assert [(each["id"], each["to"]) for each in alone] == [
+        ("outage", "https://example.org/outage"),
+        ("order", "journey:order"),
+    ]
+    assert alone[0]["title"] == {"de": "outage", "en": "outage"}
+    every = (await client.get("/appearances", headers=headers)).json()["items"]
+    assert [each["links"] for each in every if each["portal"] == body["portal"]] == [alone]
 
 
 async def test_portals_are_paged(client: httpx.AsyncClient, users: Users) -> None:

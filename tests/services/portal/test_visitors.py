@@ -152,4 +152,5 @@ class TestWho:
         begun = [started(instance, home.contract_id), *turn(instance, home.contract_id, CHECK, None)]
         await home.happens((stream("process", instance), begun))
         assert (await get(client, "/staff/overview", users.role("staff")))["open_tasks"] == before + 1
+        assert (await get(client, "/staff/overview", users.role("operator")))["open_tasks"] == before + 1
         assert await refused(client, "/staff/overview", users.customer(home.contact_id)) == (403, "forbidden")

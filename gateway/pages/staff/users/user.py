@@ -12,12 +12,14 @@ from starlette.responses import Response
 
 from chassis.texts import ZONE
 from gateway.pages.public.forms import at_field, missing
+from gateway.pages.staff import happenings
 from gateway.pages.staff.desk import found
 from gateway.pages.staff.records import FIELD, Record, at_attribute, find_shape, typed, with_values
 from gateway.routing import Pages
 from gateway.visit import Refused, Visit
 
 SHOWN = 20
+LATEST = 10
 ASKING = ("block", "expiry", "delete", "unassign")
 NEEDED: Mapping[str, Mapping[str, str]] = {
     "block": {"reason": "staff.no_reason"},
@@ -43,12 +45,13 @@ async def show_user(visit: Visit, refused: Refused | None = None) -> Response:
         contracts=visit.get("entities", "/records/contract", where=(f"holder:{contact_id}",))
         if contact_id
         else _nothing(),
+        told=happenings.of_user(visit, known["user_id"], LATEST),
     )
     return visit.show(
         "staff/users/user.html",
         refused.status if refused else 200,
         user=known,
-        moments=_moments(known),
+        told=parts.told,
         portals={each["portal"]: each["name"] for each in portals["items"]},
         contracts=parts.contracts["items"] if parts.contracts else [],
         refused=refused,
@@ -57,12 +60,6 @@ async def show_user(visit: Visit, refused: Refused | None = None) -> Response:
 
 async def _nothing() -> None:
     return None
-
-
-def _moments(known: User) -> list[tuple[str, str]]:
-    """What happened when, as far as the table tells, the newest first."""
-    names = ("registered_at", "mailed_at", "activated_at", "signed_in_at")
-    return sorted(((known[name], name) for name in names if known[name]), reverse=True)
 
 
 @pages.get("/users/{user_id}/assign")
