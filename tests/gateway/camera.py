@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -153,13 +153,13 @@ class Photographed(Window):
 
     async def walk(self, *first: str) -> None:
         """Every page of `first`, and then every page that links lead to, an example of each."""
-        wanted, known, waiting = len(first), set(), deque(first)
-        for _ in range(WALKED):
-            if not waiting:
-                return
-            url, wanted = urljoin(self.base, waiting.popleft()), wanted - 1
+        known: set[tuple[str, str]] = set()
+        waiting = [urljoin(self.base, path) for path in first]
+        for place, url in enumerate(waiting):
             route = self.camera.route_of(url)
-            if urlsplit(url).netloc != urlsplit(self.base).netloc or route is None or (wanted < 0 and route in known):
+            if urlsplit(url).netloc != urlsplit(self.base).netloc or route is None:
+                continue
+            if (place >= len(first) and route in known) or len(known) > WALKED:
                 continue
             known.add(route)
             try:

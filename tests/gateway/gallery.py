@@ -20,7 +20,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
-import uvicorn
 from playwright.async_api import Browser
 
 from chassis.texts import LANGUAGES, ZONE
@@ -39,6 +38,7 @@ from gateway.app import create
 from gateway.settings import GatewaySettings
 from tests.gateway.browsers import window
 from tests.gateway.camera import Camera, Photographed
+from tests.gateway.served import served
 from tests.gateway.story.cancelling import she_answers, she_begins, she_does_her_task, she_sends, staff_complete
 from tests.gateway.story.cast import Cast, How, cast
 from tests.gateway.story.paying import CONTRACT, changes_the_instalment
@@ -363,19 +363,8 @@ async def weak_gateway(stage: Set, away: set[str]) -> AsyncIterator[int]:
         staff_url=site_url(STAFF, ports),
         **own,
     )
-    config = uvicorn.Config(create(settings, Weak(away)), port=0, log_level="error", lifespan="on")
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    try:
-        await until("another gateway", lambda: _started(server))
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await running
-
-
-async def _started(server: uvicorn.Server) -> bool | None:
-    return server.started or None
+    async with served(create(settings, Weak(away))) as port:
+        yield port
 
 
 class Weak(httpx.AsyncHTTPTransport):

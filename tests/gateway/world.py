@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import httpx
 import orjson
 from bs4 import BeautifulSoup, Tag
+from starlette.applications import Starlette
 
 from gateway.app import create
 from gateway.rendering import Rendering
@@ -169,11 +170,8 @@ class Browser:
         return await self.http.post(path, data=sent, **more)
 
 
-@asynccontextmanager
-async def visiting(
-    world: World, host: str = CUSTOMERS, owner: dict[str, Any] | None = None, language: str = "de"
-) -> AsyncIterator[Browser]:
-    """A browser at a host; with an owner somebody is signed in."""
+def gateway(world: World) -> Starlette:
+    """The gateway whose APIs the world plays."""
     settings = GatewaySettings(
         api_url="http://api.example/api",
         client_id="gateway",
@@ -183,7 +181,15 @@ async def visiting(
         development=world.development,
     )
     with mock.patch("gateway.app.Rendering", RENDERING):
-        app = create(settings, httpx.MockTransport(world.handle))
+        return create(settings, httpx.MockTransport(world.handle))
+
+
+@asynccontextmanager
+async def visiting(
+    world: World, host: str = CUSTOMERS, owner: dict[str, Any] | None = None, language: str = "de"
+) -> AsyncIterator[Browser]:
+    """A browser at a host; with an owner somebody is signed in."""
+    app = gateway(world)
     world.owner = owner or {}
     cookies = {"__Host-session": SESSION} if owner else {}
     transport = httpx.ASGITransport(app)

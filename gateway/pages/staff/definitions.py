@@ -10,10 +10,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from gateway.api import Refused
+from gateway.api import Away, Refused
 from gateway.documents import Unreadable, difference, lay_out, line_of, read_text
 from gateway.journeys.questions import questions
-from gateway.pages.staff.desk import names_of
+from gateway.pages.staff.desk import found, names_of
 from gateway.routing import Pages
 from gateway.visit import Visit
 
@@ -60,8 +60,15 @@ def add_definitions(pages: Pages, kind: Kind) -> None:
 
 
 async def _list(kind: Kind, visit: Visit) -> Response:
-    found = await visit.get(kind.service, kind.path, limit=PAGE_SIZE, cursor=visit.query.get("cursor"))
-    return visit.show("staff/definitions.html", kind=kind, page=found)
+    beside = await visit.together(
+        listed=visit.get(kind.service, kind.path, limit=PAGE_SIZE, cursor=visit.query.get("cursor")),
+        schemas=found(visit, "entities", "/schemas"),
+    )
+    if isinstance(beside.listed, Away):
+        raise beside.listed
+    schemas = beside.schemas["items"] if beside.schemas else []
+    labels = {each["entity"]: each.get("label") or {} for each in schemas}
+    return visit.show("staff/definitions.html", kind=kind, page=beside.listed, labels=labels)
 
 
 async def _new(kind: Kind, visit: Visit) -> Response:

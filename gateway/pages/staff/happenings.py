@@ -172,6 +172,7 @@ def _said(visit: Visit, text: Mapping[str, str]) -> str:
     return text.get(visit.language) or next(iter(text.values()), "")
 
 
+DATED = ("_on", "_from", "_at")
 ICONS = {"billing": "euro", "processes": "process", "identity": "user-check"}
 WORDS = {
     ("BillingEventRecorded", "kind"): "staff_contract.kind.",
@@ -197,12 +198,14 @@ def _in_words(visit: Visit, item: Mapping[str, Any], titles: Titles) -> Entry:
 
 def _facts(visit: Visit, name: str, data: Mapping[str, Any], titles: Titles) -> dict[str, Any]:
     """What a text can say of an event: its plain values, days as days, ids as what people call it."""
-    facts = {fact: value for fact, value in data.items() if not isinstance(value, dict | list)}
-    for fact, value in facts.items():
+    facts: dict[str, Any] = {}
+    for fact, value in data.items():
         if prefix := WORDS.get((name, fact)):
             facts[fact] = _word(visit, prefix, value)
-        elif fact.endswith(("_from", "_at")):
-            facts[fact] = _day(value)
+        elif fact.endswith(DATED):
+            facts |= {fact: day} if (day := _day(value)) or value is None else {}
+        elif not isinstance(value, dict | list):
+            facts[fact] = value
     instance = str(data.get("instance_id", ""))
     return facts | {
         "process": titles.processes.get(instance, data.get("process_id")),
@@ -217,11 +220,12 @@ def _word(visit: Visit, prefix: str, value: Any) -> str:
         return str(value)
 
 
-def _day(value: Any) -> Any:
+def _day(value: Any) -> date | None:
+    """A day or a time; None for what is neither, such as the `done_on` of a task."""
     try:
         return date.fromisoformat(value) if len(value) == len("2026-01-31") else datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        return value
+        return None
 
 
 def _readable(visit: Visit, value: Any) -> Any:

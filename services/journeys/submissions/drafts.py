@@ -178,7 +178,7 @@ class Drafts:
         statement = f"INSERT INTO drafts ({', '.join(values)}) VALUES ({places}) ON CONFLICT (id) DO NOTHING"  # noqa: S608 names of the code
         async with self.pool.connection() as connection, connection.transaction():
             is_new = bool((await connection.execute(statement, values)).rowcount)
-            if new.subject and False:
+            if is_new and new.subject:
                 await connection.execute(
                     "DELETE FROM drafts WHERE id IN (SELECT id FROM drafts WHERE subject = %s "
                     "AND submitted_at IS NULL ORDER BY changed_at DESC OFFSET %s)",

@@ -190,7 +190,7 @@ async def test_a_process_is_shown_as_it_would_run(world: World) -> None:
     world.answer("POST", "processes", "/definitions/checking/plan", PLAN)
     async with visiting(world, STAFF, owner=member()) as browser:
         page = await browser.get("/definitions/processes/checking")
-        for said in ("Wir sehen nach", "Einen Moment.", "Gruppe metering", "3 Tage Zeit"):
+        for said in ("Wir sehen nach", "Einen Moment.", "Gruppe Metering", "3 Tage Zeit"):
             assert said in words(page)
 
 

@@ -128,6 +128,13 @@ class TestOfAContract:
         assert "<b>" in data.get_text()
         assert "c2VjcmV0" not in response.text
 
+    async def test_what_is_called_like_a_day_need_not_be_one(self, world: World, clerk: Browser) -> None:
+        known = {"instance_id": INSTANCE, "step_id": "check", "done_on": "confirm", "due_on": None}
+        world.answer(
+            "GET", "processes", "/history", page(happened("processes", "TaskAssigned", "2026-11-23T08:00:00Z", **known))
+        )
+        assert titles(await clerk.get(EVENTS))[0] == "Aufgabe vergeben: Angaben prüfen"
+
     @pytest.mark.parametrize("away", ["billing", "processes", "portal"])
     async def test_a_service_that_is_away_leaves_the_rest(self, world: World, clerk: Browser, away: str) -> None:
         eventful(world)

@@ -216,7 +216,7 @@ class TestBoard:
 
     async def test_a_process_tells_who_did_what(self, clerk: Browser) -> None:
         response = await clerk.get(PROCESS)
-        for word in ("Angaben prüfen", "Maria Kern", "Überfällig", "Ben Krüger", "Customer service"):
+        for word in ("Angaben prüfen", "Maria Kern", "Überfällig", "Ben Krüger", "Kundenservice"):
             assert word in words(response)
         choices = {option["value"] for option in soup(response).select("select[name=assignee] option")}
         assert {"group:customer_service", f"staff:{MARIA}", f"contact:customer:{BEN}"} <= choices
