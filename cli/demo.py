@@ -13,7 +13,6 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
 from cli.invocation import portico
 from cli.problem import Problem
@@ -146,9 +145,8 @@ def _what_next(console: Console, record: Record, *, stays: bool) -> None:
 
 
 def _who_signs_in(console: Console, record: Record, visitors: Sequence[Visitor]) -> None:
-    table = Table("who", "where", "e-mail", "password", box=None, pad_edge=False, header_style="dim")
-    for visitor in visitors:
-        table.add_row(visitor.name, site_url(PORTAL, record.ports), visitor.email, visitor.password)
-    table.add_row(f"{MARIA.name} (staff)", site_url(STAFF, record.ports), MARIA.email, MARIA.password)
     console.print("\n[bold]Who can sign in[/]")
-    console.print(table)
+    places = [(site_url(PORTAL, record.ports), visitor) for visitor in visitors]
+    for place, who in [*places, (site_url(STAFF, record.ports), MARIA)]:
+        console.print(f"  [cyan]{who.name}[/] at {place}", soft_wrap=True)
+        console.print(f"      {escape(who.email)}   [dim]password:[/] {escape(who.password)}", soft_wrap=True)

@@ -14,9 +14,11 @@ from rich.console import Console
 
 from cli import demo
 from cli.problem import Problem
+from cli.stack.ports import DEFAULTS
 from cli.stack.state import Record, State
 from cli.story.account import Terminal
 from cli.story.erp import Heard, Sent
+from cli.story.people import MARIA, Visitor
 from cli.story.stage import Place, StoryFailed
 
 ID = "dac0e3b8-8490-5be9-ae3f-487e21eba1cc"
@@ -28,7 +30,7 @@ RECORD = Record(
     smtp_url="",
     mailbox_url="http://127.0.0.1:8025",
     services=dict.fromkeys(("identity", "entities", "billing", "notifications", "portal"), "http://127.0.0.1:1"),
-    ports={},
+    ports=dict(DEFAULTS),
 )
 
 
@@ -89,8 +91,9 @@ def test_a_step_that_fails_is_said_in_red_and_ends_with_1(
 
 
 def test_it_leaves_signals_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def perform(*_: object) -> None:
+    async def perform(*_: object) -> list[Visitor]:
         assert signal.getsignal(signal.SIGTERM) is not before
+        return []
 
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(demo, "_running", stack)
@@ -119,4 +122,11 @@ def test_it_ends_in_what_to_try_next() -> None:
     screen = io.StringIO()
     demo._what_next(Console(file=screen, width=80), RECORD, stays=False)
     for part in ('portico env)"', "portico up", "kcat -b", "portico events tail", "curl ", RECORD.mailbox_url):
+        assert part in screen.getvalue()
+
+
+def test_it_says_who_can_sign_in_and_where_without_cutting_anything_off() -> None:
+    screen = io.StringIO()
+    demo._who_signs_in(Console(file=screen, width=60), RECORD, [MARIA])
+    for part in (MARIA.email, MARIA.password, "http://customers.localhost:8411", "http://staff.localhost:8411"):
         assert part in screen.getvalue()
