@@ -6,7 +6,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test guarantees mutations lint contracts bench lock
+.PHONY: help demo up down test screenshots guarantees mutations lint contracts bench lock
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -22,6 +22,9 @@ down: $(READY) ## Stop what runs elsewhere
 
 test: lint ## Check everything: style, types, imports, and all tests on real PostgreSQL and Kafka
 	@$(BIN)/python -m pytest
+
+screenshots: $(READY) ## Photograph every page and state of the gateway into build/screenshots
+	@$(BIN)/python -m tests.gateway.gallery
 
 guarantees: $(READY) ## Break everything at random for ten minutes (docs/guarantees.md); PORTICO_SEED=... repeats a run
 	@PORTICO_GUARANTEES=long $(BIN)/python -m pytest tests/guarantees

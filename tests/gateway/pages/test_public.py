@@ -273,9 +273,9 @@ async def test_the_language_stays_and_leads_back() -> None:
     async with visiting(World()) as browser:
         done = await browser.post("/language", {"language": "en", "next": "/forgot?x=1"})
         assert done.headers["location"] == "/forgot?x=1"
-        assert "Forgotten password" in words(await browser.get("/forgot"))
+        assert "Forgot your password?" in words(await browser.get("/forgot"))
         await browser.post("/language", {"language": "xx"})
-        assert "Forgotten password" in words(await browser.get("/forgot"))
+        assert "Forgot your password?" in words(await browser.get("/forgot"))
 
 
 def present(world: World, **look: object) -> None:

@@ -53,7 +53,7 @@ class TestUsers:
     async def test_the_table_shows_both_statuses_and_what_can_be_done(self, clerk: Browser) -> None:
         response = await clerk.get("/users")
         assert response.status_code == 200
-        for word in ("Dora Maria Fuchs", "dora@example.org", "Mein Lindenau", "Registriert", "Offen"):
+        for word in ("Dora Maria Fuchs", "dora@", "Mein Lindenau", "Registriert", "Offen"):
             assert word in words(response)
         links = {link["href"] for link in soup(response).select("tbody a")}
         assert {USER, f"{USER}/assign", f"{USER}/contact", f"{USER}/block", f"{USER}/delete"} <= links

@@ -29,6 +29,7 @@ async def registers(cast: Cast, visitor: Visitor) -> Window:
     if is_first:
         await seen.is_accessible()
     await seen.open(await cast.link_for(visitor, ACTIVATION))
+    await seen.is_accessible()
     await seen.press(say("activate.button"))
     await signs_in(cast, seen, visitor)
     return seen

@@ -27,9 +27,11 @@ NO_PAGES = {
     "/users/export", "/users/invitations/template", "/documents/{file_id}",
     "/submissions/{submission_id}/files/{file_id}",
     "/contracts/{contract_id}/instalment/preview", "/definitions", "/portals/{portal_id}",
-    "/portals/{portal_id}/design/preview", "/templates/{portal_id}/{template}/preview",
+    "/portals/{portal_id}/design/preview", "/templates/{portal_id}/{template}/preview", "/journeys/{submission_id}",
+    "/j/{journey_id}/{submission_id}", "/embed/j/{journey_id}/{submission_id}",
+    "/companies/{record_id}/relations/{relation}",
 }  # fmt: skip
-"""Files, parts of pages, and addresses that lead elsewhere."""
+"""Files, parts of pages, addresses that lead elsewhere, and what no record of the demo has."""
 WALKED = 90
 LARGEST = 9_000
 PHONE = 600
