@@ -7,7 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -26,6 +26,7 @@ BATCH = 2_000
 HELD_BACK = 10_000
 STALL_SECONDS = 2.0
 SILENCE_SECONDS = 30.0
+STOP_SECONDS = 5.0
 REQUEST_MS = 10_000
 MAXIMUM_STREAM = 10_000
 PROBES = 80
@@ -58,7 +59,9 @@ async def open_reader(place: Place, services: Sequence[str]) -> AsyncIterator[Re
             "Start Portico (`portico up`), or set PORTICO_KAFKA_SERVERS to where Kafka is.",
         ) from error
     finally:
-        await consumer.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await consumer.stop()
 
 
 async def _partitions(place: Place, services: Sequence[str]) -> list[TopicPartition]:
