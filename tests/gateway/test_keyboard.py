@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, FloatRect, Page
+from playwright.async_api import Browser, FloatRect, Page, ViewportSize
 
 from tests.gateway.browsers import chromium, window
 from tests.gateway.journey_api import ID, JourneyApi
@@ -28,8 +28,8 @@ STAFF_PAGES = (
     *("/", "/users", f"/users/{DORA}", "/contacts", f"/contacts/{BEN}", f"/companies/{COMPANY}", "/contracts"),
     *(f"/contracts/{CONTRACT}", "/tasks", "/processes", f"/processes/{INSTANCE}", "/imports", "/failures"),
 )
-NARROW = {"width": 320, "height": 800}
-TWICE_AS_LARGE = {"width": 640, "height": 450}
+NARROW = ViewportSize(width=320, height=800)
+TWICE_AS_LARGE = ViewportSize(width=640, height=450)
 """What 1280 by 900 pixels hold at 200 %."""
 MOST_STOPS = 80
 MOVING = """
@@ -94,7 +94,7 @@ class Keys:
 
     async def stops(self) -> list[dict[str, Any]]:
         """Every stop from here to the end; each must be seen."""
-        found = []
+        found: list[dict[str, Any]] = []
         for _ in range(MOST_STOPS):
             stop = await self.tab()
             if stop is None:

@@ -149,8 +149,9 @@ class Photographed(Window):
     async def speaks(self, language: str) -> Photographed:
         """The same window in a language."""
         url = f"https{self.base[4:]}" if self.base.startswith("http:") else self.base
-        cookie = {"name": "__Host-language", "value": language, "url": url, "secure": True}
-        await self.page.context.add_cookies([cookie])
+        await self.page.context.add_cookies(
+            [{"name": "__Host-language", "value": language, "url": url, "secure": True}]
+        )
         return replace(self, language=language)
 
     async def walk(self, *first: str) -> None:
