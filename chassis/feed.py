@@ -52,7 +52,7 @@ class _Tail:
         self._records: list[ForeignRecord] = []
         self._full_since: float | None = None
 
-    def after(self, partition: TopicPartition, offset: int, maximum: int) -> list[ForeignRecord]:
+    def after(self, offset: int, maximum: int) -> list[ForeignRecord]:
         """The next records for somebody who stands at an offset; none when he is behind or there are none yet."""
         if not self.start <= offset < self.end:
             return []
@@ -258,7 +258,7 @@ class Reader:
         """Whoever was served goes to the end of the line."""
         fetched: Fetched = {}
         for partition, place in list(self.places.items()):
-            records = self._feed.tails[partition].after(partition, place, maximum)
+            records = self._feed.tails[partition].after(place, maximum)
             if records:
                 fetched[partition] = records
                 del self.places[partition]

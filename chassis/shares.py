@@ -54,24 +54,19 @@ class Look:
         return {p for p in partitions if (crc32(p.topic.encode()) + p.partition) % instances == self.place}
 
 
-@dataclass(eq=False)
-class _Member:
-    told: Callable[[Look], None]
-
-
 class Shares:
     """Tells the consumers of a process, again and again. Runs until cancelled."""
 
     def __init__(self, service: str, settings: Settings) -> None:
         self._service = service
         self._settings = settings
-        self._members: dict[str, _Member] = {}
+        self._members: dict[str, Callable[[Look], None]] = {}
         self._wanted = asyncio.Event()
 
     @contextmanager
     def joined(self, consumer: str, told: Callable[[Look], None]) -> Iterator[None]:
         """For the length of the block this instance takes part in a consumer's work; first told very soon."""
-        self._members[consumer] = _Member(told)
+        self._members[consumer] = told
         self._wanted.set()
         try:
             yield
@@ -135,4 +130,4 @@ class Shares:
             stored[name][TopicPartition(topic, partition)] = Checkpoint(*checkpoint)
         for name, place, instances in places:
             if self._members.get(name) is members[name]:
-                members[name].told(Look(place, instances, stored[name]))
+                members[name](Look(place, instances, stored[name]))
