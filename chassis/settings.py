@@ -5,10 +5,32 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def key_bytes(key: SecretStr) -> bytes:
+    return base64.b64decode(key.get_secret_value())
+
+
+def _is_key(value: SecretStr) -> SecretStr:
+    try:
+        key = base64.b64decode(value.get_secret_value(), validate=True)
+    except binascii.Error as error:
+        raise ValueError("must be base64") from error
+    if len(key) != 32:
+        raise ValueError("must be base64 of exactly 32 bytes")
+    return value
+
+
+def _is_key_or_empty(value: SecretStr) -> SecretStr:
+    return _is_key(value) if value.get_secret_value() else value
+
+
+Key = Annotated[SecretStr, AfterValidator(_is_key)]
+KeyOrEmpty = Annotated[SecretStr, AfterValidator(_is_key_or_empty)]
 
 
 class Settings(BaseSettings):
@@ -25,8 +47,8 @@ class Settings(BaseSettings):
     consumer_session_ms: int = Field(
         default=15_000, ge=1_000, le=300_000, description="For how long a silent instance keeps its partitions"
     )
-    master_key: SecretStr = Field(description="base64 of 32 bytes; wraps the keys of persons and signing keys")
-    seal_key: SecretStr = Field(default=SecretStr(""), description="base64 of an Ed25519 key, 32 bytes; signs seals")
+    master_key: Key = Field(description="base64 of 32 bytes; wraps the keys of persons and signing keys")
+    seal_key: KeyOrEmpty = Field(default=SecretStr(""), description="base64 of an Ed25519 key, 32 bytes; signs seals")
     identity_url: str = Field(default="", description="Where the JWKS is; empty in identity itself")
     token_issuer: str = Field(default="portico", description="`iss` of every token")
     smtp_url: SecretStr = Field(
@@ -50,27 +72,19 @@ class Settings(BaseSettings):
     port: int = Field(default=8400, ge=0, le=65535)
     development: bool = Field(default=False, description="Allows development tokens; never in production")
 
-    @field_validator("master_key", "seal_key")
-    @classmethod
-    def _is_key(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
-        if info.field_name == "seal_key" and not value.get_secret_value():
-            return value
-        try:
-            key = base64.b64decode(value.get_secret_value(), validate=True)
-        except binascii.Error as error:
-            raise ValueError("must be base64") from error
-        if len(key) != 32:
-            raise ValueError("must be base64 of exactly 32 bytes")
-        return value
-
     @property
     def master_key_bytes(self) -> bytes:
-        return base64.b64decode(self.master_key.get_secret_value())
+        return key_bytes(self.master_key)
 
     @property
     def seal_key_bytes(self) -> bytes | None:
-        return base64.b64decode(self.seal_key.get_secret_value()) or None
+        return key_bytes(self.seal_key) or None
 
     def topic(self, name: str) -> str:
         """The full name of a topic: `billing` -> `portico.billing`."""
         return f"{self.topic_prefix}.{name}"
+
+
+def faults(error: ValidationError) -> str:
+    """What is missing or wrong in the environment, a line for each variable."""
+    return "\n".join(f"PORTICO_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())

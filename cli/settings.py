@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from chassis.settings import Settings
+from chassis.settings import Settings, faults
 from cli.problem import Problem
 
 
@@ -13,5 +13,4 @@ def load_settings(**given: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        faults = [f"PORTICO_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise Problem("Some settings are missing or wrong.", "\n".join(faults)) from error
+        raise Problem("Some settings are missing or wrong.", faults(error)) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uvicorn
 from pydantic import ValidationError
 
+from chassis.settings import faults
 from chassis.telemetry import configure_logging
 from gateway.app import create
 from gateway.settings import GatewaySettings
@@ -17,8 +18,7 @@ def serve() -> None:
     try:
         settings = GatewaySettings()
     except ValidationError as error:
-        faults = [f"PORTICO_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise SystemExit("\n".join(["Some settings are missing or wrong.", *faults])) from error
+        raise SystemExit(f"Some settings are missing or wrong.\n{faults(error)}") from error
     configure_logging("gateway", settings.log_format, settings.log_level)
     uvicorn.run(
         create(settings),

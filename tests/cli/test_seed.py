@@ -1,6 +1,5 @@
 """The seed goes through the public import and the ERP's topic of real services, and changes nothing when repeated."""
 
-import asyncio
 import base64
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -9,7 +8,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-import uvicorn
 
 from chassis.auth import LocalKeys, Principal, generate_key, issue
 from chassis.provision import provision_database
@@ -24,6 +22,7 @@ from cli.seeding.generator import customers
 from cli.stack.ports import free_port
 from services.billing.app import create as create_billing
 from services.entities.app import create as create_entities
+from tests.served import served
 
 KEY = generate_key()
 TODAY = date(2026, 11, 21)
@@ -31,23 +30,15 @@ COUNT = 30
 
 
 @asynccontextmanager
-async def served(service: Service) -> AsyncIterator[str]:
-    """The service behind a real port; yields its address."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(service.http, port=port, log_config=None, lifespan="on"))
-    serving = asyncio.create_task(server.serve())
+async def running(service: Service) -> AsyncIterator[str]:
+    """The service behind a real port, ready; yields its address."""
 
     async def ready() -> bool:
-        if serving.done():
-            await serving
-        return server.started and all((await service.readiness()).values())
+        return all((await service.readiness()).values())
 
-    try:
+    async with served(service.http) as port:
         await eventually(ready, 30)
         yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        await serving
 
 
 @pytest.fixture
@@ -65,8 +56,8 @@ async def target(database: str, kafka_servers: str, topic_prefix: str) -> AsyncI
     await ensure_topics(settings("entities"))
     keys = LocalKeys([KEY])
     async with (
-        served(create_entities(settings("entities"), keys=keys)) as entities_url,
-        served(create_billing(settings("billing"), keys=keys)) as billing_url,
+        running(create_entities(settings("entities"), keys=keys)) as entities_url,
+        running(create_billing(settings("billing"), keys=keys)) as billing_url,
     ):
         token = issue(KEY, Principal("operator", "operator-1").claims(), timedelta(minutes=30))
         yield Target(entities_url, billing_url, kafka_servers, f"{topic_prefix}.erp.in", token)

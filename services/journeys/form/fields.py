@@ -7,6 +7,7 @@ is called where the document gives it no label.
 from __future__ import annotations
 
 import unicodedata
+from abc import ABC, abstractmethod
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -35,7 +36,7 @@ Whole = Annotated[int, Described(ge=-MAXIMUM_NUMBER, le=MAXIMUM_NUMBER)]
 Cents = Annotated[int, Described(ge=-MAXIMUM_CENTS, le=MAXIMUM_CENTS)]
 
 
-class Question(Part):
+class Question(Part, ABC):
     """What all fields have in common. `when`: it is asked, and its answer counts, only while these conditions hold."""
 
     asks: ClassVar[bool] = True
@@ -47,9 +48,9 @@ class Question(Part):
     required: bool = False
     when: When = ()
 
+    @abstractmethod
     def allows(self, today: date) -> dict[str, Any]:
         """JSON Schema of an answer that was given."""
-        raise NotImplementedError
 
     def tidy(self, value: Json) -> Json:
         """The answer as it is kept; None for nothing."""

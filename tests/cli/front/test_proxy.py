@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -18,6 +14,7 @@ from starlette.routing import Route
 from cli.front import proxy as proxy_module
 from cli.front.app import application
 from cli.stack.ports import free_port
+from tests.served import served
 
 
 async def echo(request: Request) -> Response:
@@ -74,30 +71,16 @@ SERVICE = Starlette(
 )
 
 
-@asynccontextmanager
-async def served(app: Starlette) -> AsyncIterator[str]:
-    """Runs an app on a port of this machine, in a thread of its own."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical", proxy_headers=False))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await asyncio.to_thread(thread.join, 10)
-
-
 @pytest.fixture(scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     """A client of the one address in front of a real service, and of one that nobody serves."""
-    async with (
-        served(SERVICE) as service,
-        served(application({"billing": service, "portal": f"http://127.0.0.1:{free_port()}"})) as front,
-        httpx.AsyncClient(base_url=front, timeout=20) as found,
-    ):
-        yield found
+    async with served(SERVICE) as service:
+        ports = {"billing": service, "portal": free_port()}
+        async with (
+            served(application({name: f"http://127.0.0.1:{port}" for name, port in ports.items()})) as front,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{front}", timeout=20) as found,
+        ):
+            yield found
 
 
 async def test_a_request_arrives_as_it_was_sent(client: httpx.AsyncClient) -> None:

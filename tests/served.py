@@ -1,4 +1,4 @@
-"""An application on a port of its own, for browsers."""
+"""An application on a port of its own, for whoever comes by HTTP: a browser, a proxy, a command."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from cli.story.stage import until
 @asynccontextmanager
 async def served(app: Starlette) -> AsyncIterator[int]:
     """Yields the port that it is served on, in this event loop."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", proxy_headers=False))
     running = asyncio.create_task(server.serve())
 
     async def started() -> bool | None:
+        if running.done():
+            await running
         return server.started or None
 
     try:
