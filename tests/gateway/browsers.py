@@ -17,6 +17,8 @@ from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, async_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-features=LocalNetworkAccessChecks"]
+"""The sites of the tests, in the net or not, may frame what this machine serves."""
 INSTALL_SECONDS = 600
 PATIENCE_MS = 20_000
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -136,7 +138,7 @@ class Window:
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         try:
             yield browser
         finally:

@@ -120,6 +120,17 @@ class JourneyApi:
         return httpx.Response(202, json={"submission_id": ID, "reference": self.draft.reference}, headers=headers)
 
 
+def for_everybody(text: str) -> tuple[World, JourneyApi]:
+    """A world with a public journey, of YAML, that a stranger may begin."""
+    world = World()
+    api = JourneyApi.of(world, text.replace("\ntitle:", "\naccess: public\ntitle:", 1), contact_id=None, subject=None)
+    form = {"version": 1, "description": None, "access": "public", "context": None, "steps": []}
+    name, title = api.document.journey, api.document.title.model_dump()
+    world.answer("GET", "journeys", f"/journeys/{name}/form", {**form, "journey": name, "title": title})
+    world.answer("POST", "journeys", "/submissions", {"submission_id": ID, "draft_secret": SECRET}, 201)
+    return world, api
+
+
 def _parts(call: Call) -> dict[str, str]:
     """The fields of a form with a file, as text."""
     boundary = call.headers["content-type"].partition("boundary=")[2].encode()

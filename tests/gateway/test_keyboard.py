@@ -8,26 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, FloatRect, Page, ViewportSize
 
-from tests.gateway.browsers import chromium, window
 from tests.gateway.journey_api import ID, JourneyApi
-from tests.gateway.pages.customer_data import CONTRACT, INSTANCE, SUBMISSION, world
-from tests.gateway.pages.staff_data import BEN, COMPANY, DORA, desk
-from tests.gateway.served import served
-from tests.gateway.world import CUSTOMERS, SESSION, STAFF, World, gateway, member, user
+from tests.gateway.pages.customer_data import CONTRACT, world
+from tests.gateway.pages.staff_data import desk
+from tests.gateway.shown import HER_PAGES, STAFF_PAGES, hers, shown, theirs
+from tests.gateway.world import CUSTOMERS, STAFF, World
 
-LOOK = {"locale": "de-DE", "viewport": {"width": 1280, "height": 900}}
-HER_PAGES = (
-    *("/", "/contracts", f"/contracts/{CONTRACT}", f"/contracts/{CONTRACT}/billing-events", "/payments", "/tasks"),
-    *(f"/contracts/{CONTRACT}/instalment", f"/tasks/{INSTANCE}/proof", "/processes", f"/processes/{INSTANCE}"),
-    *("/requests", f"/requests/{SUBMISSION}", "/documents", "/notices", "/nowhere", "/styleguide"),
-)
-STAFF_PAGES = (
-    *("/", "/users", f"/users/{DORA}", "/contacts", f"/contacts/{BEN}", f"/companies/{COMPANY}", "/contracts"),
-    *(f"/contracts/{CONTRACT}", "/tasks", "/processes", f"/processes/{INSTANCE}", "/imports", "/failures"),
-)
 NARROW = ViewportSize(width=320, height=800)
 TWICE_AS_LARGE = ViewportSize(width=640, height=450)
 """What 1280 by 900 pixels hold at 200 %."""
@@ -104,33 +92,12 @@ class Keys:
         raise AssertionError(f"there is no end to {self.page.url}")
 
 
-@pytest_asyncio.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as found:
-        yield found
-
-
 @asynccontextmanager
 async def keys(browser: Browser, made: World, path: str, host: str = CUSTOMERS) -> AsyncIterator[Keys]:
-    """A page of the gateway of a fake world; whoever owns the world is signed in."""
-    made.development = True
-    async with served(gateway(made)) as port, window(browser, f"http://{host}:{port}", **LOOK) as seen:
-        if made.owner:
-            await seen.page.context.add_cookies(
-                [{"name": "__Host-session", "value": SESSION, "url": f"https://{host}", "secure": True}]
-            )
+    """A page of the gateway of a played world."""
+    async with shown(browser, made, host) as seen:
         await seen.open(path)
         yield Keys(seen.page, seen.base)
-
-
-def hers(made: World) -> World:
-    made.owner = user()
-    return made
-
-
-def theirs(made: World) -> World:
-    made.owner = member()
-    return made
 
 
 async def test_signing_in(browser: Browser) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from contracts.journeys import RecordRef
-from tests.gateway.journey_api import ID, SECRET, JourneyApi
+from tests.gateway.journey_api import ID, SECRET, JourneyApi, for_everybody
 from tests.gateway.world import Browser, World, soup, user, visiting, words
 
 HERE = f"/journeys/{ID}"
@@ -32,7 +32,6 @@ steps:
 submit: {de: jetzt umziehen, en: move now}
 confirmation: {de: Gute Reise., en: Safe travels.}
 """
-PUBLIC = DOCUMENT.replace("title: {de: Umzug, en: Moving}", "title: {de: Umzug, en: Moving}\naccess: public", 1)
 PDF = b"%PDF-1.4 something"
 
 
@@ -302,20 +301,9 @@ async def test_journeys_need_somebody_who_is_signed_in() -> None:
 
 @pytest.fixture
 def public() -> tuple[World, JourneyApi]:
-    world = World()
-    api = JourneyApi.of(world, PUBLIC, contact_id=None, subject=None)
-    form = {
-        "journey": "moving",
-        "version": 1,
-        "title": {"de": "Umzug", "en": "Moving"},
-        "description": None,
-        "access": "public",
-        "context": None,
-        "steps": [],
-    }
-    world.answer("GET", "journeys", "/journeys/moving/form", form)
-    world.answer("GET", "journeys", "/journeys/inside/form", {**form, "access": "portal"})
-    world.answer("POST", "journeys", "/submissions", {"submission_id": ID, "draft_secret": SECRET}, 201)
+    world, api = for_everybody(DOCUMENT)
+    form = {"journey": "inside", "version": 1, "title": {"de": "Umzug", "en": "Moving"}, "description": None}
+    world.answer("GET", "journeys", "/journeys/inside/form", {**form, "access": "portal", "context": None, "steps": []})
     return world, api
 
 

@@ -17,7 +17,7 @@ from gateway.settings import GatewaySettings
 from tests.gateway.pictures.camera import Photographed
 from tests.gateway.pictures.place import Set
 from tests.gateway.pictures.portal import INSTALLERS
-from tests.gateway.served import served
+from tests.served import served
 
 
 async def what_goes_wrong(stage: Set) -> None:
