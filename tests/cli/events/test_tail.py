@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -87,6 +87,15 @@ def test_malformed_records_are_shown_as_such(story: Topics) -> None:
     assert len([one for one in listed if "problem" in one]) == len(BROKEN)
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Whoever starts a program in the background lets it ignore Ctrl-C, and its children with it: these listen."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_tail_follows_what_comes_and_ends_quietly(story: Topics) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "events", "tail", "--json", "--type", "Instalment*"],
