@@ -17,7 +17,7 @@ TIMEOUT = httpx.Timeout(15, connect=3, pool=3)
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=60, keepalive_expiry=30)
 TOKEN_SECONDS = 30
 """For so long a user's token is taken from memory, so that blocking him is felt within that time."""
-COUNTED_SECONDS = 20
+COUNTED_SECONDS = 5
 RENEWED_BEFORE = 120
 
 

@@ -15,9 +15,10 @@ from typing import Any
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.ext import Extension
 from markupsafe import Markup
 
-from chassis.texts import LOCALES, ZONE, InvalidTexts, Texts
+from chassis.texts import LANGUAGES, LOCALES, ZONE, InvalidTexts, Texts
 from gateway.api import Away
 from gateway.assets import Assets
 from gateway.visit import Visit
@@ -25,6 +26,7 @@ from gateway.visit import Visit
 HERE = Path(__file__).parent
 LOOKED_EVERY_SECONDS = 1.0
 CURRENT: ContextVar[Visit] = ContextVar("the visit whose page is rendered")
+HYPHENATED = re.compile(r"\b([Ee])-(?=[Mm]ail)")
 
 
 class Rendering:
@@ -80,7 +82,19 @@ def load_texts() -> Texts:
         if twice := sorted(key for key in more.sentences if key in texts):
             raise InvalidTexts(f"{path.name}: {twice[0]} is in another catalogue, too")
         texts |= more
-    return texts
+    return Texts({key: {each: typeset(said[each]) for each in LANGUAGES} for key, said in texts.sentences.items()})
+
+
+def typeset(words: str) -> str:
+    """No line ends within "E-Mail", nor before a dot that joins."""
+    return HYPHENATED.sub("\\1\N{NON-BREAKING HYPHEN}", words).replace(" · ", "\N{NO-BREAK SPACE}· ")
+
+
+class _Typeset(Extension):
+    """What stands in a template is set as the texts of the catalogues are."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        return typeset(source)
 
 
 class _CurrentVisit:
@@ -97,6 +111,7 @@ def _environment(rendering: Rendering) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=[_Typeset],
         optimized=False,  # it would work out filters of plain figures once, in the first visitor's language
     )
     environment.globals |= {

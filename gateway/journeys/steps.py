@@ -227,11 +227,11 @@ async def _check(run: Run) -> Response:
     return visit.show("journeys/check.html", run=run, journey=shown, sections=sections, record=await run.record(shown))
 
 
-def _rows(shown: Mapping[str, Any], step: Mapping[str, Any], visit: Visit) -> list[tuple[str, str | None, str]]:
-    """Label, answer and type of what was asked in a step."""
+def _rows(shown: Mapping[str, Any], step: Mapping[str, Any], visit: Visit) -> list[tuple[str, str | None]]:
+    """Label and answer of what was asked in a step."""
     said = {each["field"]: each["text"] for each in shown["summary"] if each["step"] == step["id"]}
     asked = [each for each in questions(step, visit.language, step["fields"]) if each["type"] != "info"]
-    return [(each["words"], said.get(each["field"]), each["type"]) for each in asked]
+    return [(each["words"], said.get(each["field"])) for each in asked]
 
 
 async def _send(run: Run) -> Response:

@@ -49,7 +49,7 @@ function paint() {
   page.querySelector("[data-darker]").hidden = contrast(brand, "#ffffff") >= READABLE;
   page.querySelector("[data-darker-colour]").textContent = darkened(brand);
   draw(page);
-  frame.style.height = `${page.documentElement.scrollHeight + 2}px`;
+  frame.style.height = `${page.body.offsetHeight + 2}px`;
 }
 
 function draw(page) {

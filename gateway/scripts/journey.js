@@ -1,8 +1,10 @@
 // Keeps answers as they are given, and asks the questions that follow from them without leaving the page.
+import { forgive } from "./forgive.js";
 import { announce, read, swap } from "./swap.js";
 
 const TYPING_MS = 1200;
 const form = document.querySelector("[data-journey]");
+const missing = [...(form?.querySelectorAll(".field-wrong") ?? [])].filter((question) => !isAnswered(question));
 let timer = 0;
 let under_way = new AbortController();
 let changed = false;
@@ -52,6 +54,7 @@ function show(page) {
   const there = page.querySelector("#questions");
   const kept = form.dataset.keptWord;
   form.querySelector("[data-kept]").textContent = kept;
+  missing.filter(isAnswered).forEach(forgive);
   if (!there || (here.dataset.asked === there.dataset.asked && !there.querySelector("[data-follows]"))) return;
   const focused = document.activeElement?.id;
   const before = here.dataset.asked;
@@ -59,4 +62,9 @@ function show(page) {
   swap("questions", page);
   document.getElementById(focused)?.focus();
   announce(kept);
+}
+
+function isAnswered(question) {
+  const fields = [...question.querySelectorAll("input, select, textarea")];
+  return fields.some(({ type, checked, value }) => (type === "radio" || type === "checkbox" ? checked : value.trim()));
 }

@@ -29,6 +29,7 @@ async function refresh() {
     const page = response.ok ? await read(response) : null;
     const changed = parts().filter((part) => !isInUse(part) && swap(part.id, page));
     if (changed.length) delay = FIRST_MS;
+    if (changed.some((part) => part.querySelector(".banner"))) document.querySelector(".said")?.remove();
     if (changed.length) announce(changed[0].dataset.live || document.title);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error; // TypeError: the network is away, and we try again.

@@ -8,6 +8,7 @@ import "./upload.js";
 import "./live.js";
 import "./auto.js";
 import "./menu.js";
+import "./tabs.js";
 import "./copy.js";
 import "./reveal.js";
 import "./acting.js";

@@ -1,4 +1,5 @@
 // Shows what a change would do before it is sent. A part of a form asks with its field (GET), a form with all it has (POST).
+import { forgive } from "./forgive.js";
 import { read, swap } from "./swap.js";
 
 const TYPING_MS = 200;
@@ -22,21 +23,12 @@ async function show(source) {
     const response = await fetch(...request(source));
     const page = response.ok || response.status === 422 ? await read(response) : null;
     swap(source.dataset.previewInto, page);
-    if (page && source.localName !== "form" && !page.querySelector(".alert")) forgive(source);
+    if (page && source.localName !== "form" && !page.querySelector(".alert") && source.matches(".field-wrong")) forgive(source);
   } catch (error) {
     if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
   } finally {
     into?.removeAttribute("aria-busy");
   }
-}
-
-/** What is right now is no longer called a mistake. */
-function forgive(source) {
-  if (!source.matches(".field-wrong")) return;
-  source.classList.remove("field-wrong");
-  for (const mistake of source.querySelectorAll(".mistake")) mistake.remove();
-  for (const field of source.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
-  document.querySelector(".errors")?.remove();
 }
 
 function request(source) {

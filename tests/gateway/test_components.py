@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from bs4 import BeautifulSoup
 
-from gateway.rendering import HERE
-from tests.gateway.world import CUSTOMERS, STAFF, World, soup, visiting
+from gateway.rendering import HERE, typeset
+from tests.gateway.world import CUSTOMERS, STAFF, World, soup, user, visiting
 
 LONGEST_SCRIPT = 80
 
@@ -55,6 +55,44 @@ async def test_what_a_person_reads_follows_his_language_also_for_plain_figures()
     assert figures == ["95,00 €", "€95.00"]
     amounts = [page.select_one("#f-amount") for page in (german, english)]
     assert [each["value"] for each in amounts if each] == ["95,50", "95.50"]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Strom · V-1001", "Strom\xa0· V-1001"),
+        ("E-Mail-Adresse", "E\u2011Mail-Adresse"),
+        ("by e-mail", "by e\u2011mail"),
+        ("the e-book", "the e-book"),
+    ],
+)
+def test_no_line_ends_within_what_belongs_together(written: str, shown: str) -> None:
+    assert typeset(written) == shown
+
+
+async def test_catalogues_and_templates_are_set_alike() -> None:
+    async with visiting(World()) as browser:
+        page = (await browser.get("/sign-in")).text
+    assert "E\u2011Mail-Adresse" in page
+    assert "E-Mail-Adresse" not in page
+
+
+async def test_a_header_without_actions_leaves_no_room_for_them() -> None:
+    made = World()
+    made.answer("GET", "portal", "/notices", {"items": [], "next": None})
+    async with visiting(made, owner=user()) as browser:
+        page = soup(await browser.get("/notices"))
+    assert page.select_one("main .header h1") is not None
+    assert page.select_one("main .header-actions") is None
+
+
+async def test_the_amount_so_far_stands_above_the_slider() -> None:
+    field = (await styleguide()).select_one("#f-amount")
+    assert field is not None
+    assert "f-amount-current" in str(field["aria-describedby"]).split()
+    current = field.find_previous(id="f-amount-current")
+    assert current is not None
+    assert current.get_text() == "At present: €95.00"
 
 
 async def test_every_form_carries_proof_and_press() -> None:

@@ -200,7 +200,8 @@ async def visiting(
 
 
 def soup(response: httpx.Response) -> BeautifulSoup:
-    return BeautifulSoup(response.text, "html.parser")
+    """What a page has; a hyphen is a hyphen, also where no line may end at it."""
+    return BeautifulSoup(response.text.replace("\N{NON-BREAKING HYPHEN}", "-"), "html.parser")
 
 
 def words(response: httpx.Response) -> str:

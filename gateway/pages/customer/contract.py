@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 
 from starlette.responses import Response
 
 from chassis.texts import ZONE
+from gateway.pages.customer.documents import names_of
 from gateway.routing import Pages
 from gateway.visit import Away, Refused, Visit
 
 PAGE_SIZE = 25
-OVER = {"confirmed", "requested", "ended"}
+MOST_DOCUMENTS = 5
+CANCELLED = {"confirmed", "requested", "ended"}
 
 pages = Pages("portal")
 
@@ -22,13 +25,20 @@ async def contract(visit: Visit) -> Response:
     id_ = visit.path["contract_id"]
     found = await visit.get("portal", f"/contracts/{id_}")
     is_customer = visit.who is not None and visit.who.role == "customer"
-    ending = await _ending(visit, id_) if is_customer and not _is_cancelled(found) else None
+    cancelled = _cancelled(found)
+    files = found["documents"][:MOST_DOCUMENTS]
+    beside = await visit.together(
+        names=names_of(visit, files),
+        ending=_asked(visit, id_, "cancellation-preview" if is_customer and not cancelled else None),
+        change=_asked(visit, id_, "instalment-preview" if _may_be_refused(found) and not cancelled else None),
+    )
     context = {
-        "page": found,
+        "page": {**found, "documents": files},
         "groups": _known(found["groups"]),
-        "ending": ending,
         "is_customer": is_customer,
-        "today": str(datetime.now(ZONE).date()),
+        "cancelled": cancelled,
+        "coming": coming(found, datetime.now(ZONE).date()),
+        **vars(beside),
     }
     return visit.show("customer/contract.html", **context)
 
@@ -53,15 +63,33 @@ def _known(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [group for group in known if group["attributes"]]
 
 
-def _is_cancelled(found: dict[str, Any]) -> bool:
-    last = (found["cancellation"] or {}).get("last")
-    return last is not None and last["status"] in OVER
+def coming(found: Mapping[str, Any], today: date) -> list[dict[str, Any]]:
+    """The instalments from today on; behind the end of a contract there are none, whatever the plan has."""
+    plan, cancelled = found["instalments"]["plan"], _cancelled(found)
+    last_day = (cancelled or {}).get("ends_on")
+    schedule = plan["schedule"] if plan else []
+    left = [each for each in schedule if str(today) <= each["due_on"] <= (last_day or each["due_on"])]
+    return sorted(left, key=lambda each: str(each["due_on"]))
 
 
-async def _ending(visit: Visit, contract_id: str) -> dict[str, Any] | Away | None:
-    """When the contract could end; Away while billing is, None where it does not say."""
+def _may_be_refused(found: Mapping[str, Any]) -> bool:
+    """Whether it is worth a question, before somebody tries to change his instalment in vain."""
+    plan, pending = found["instalments"]["plan"], found["instalments"]["pending"]
+    return plan is not None and pending is None and found["balance"]["overdue_cents"] > 0
+
+
+def _cancelled(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The cancellation by which the contract ends or has ended."""
+    last: dict[str, Any] | None = (found["cancellation"] or {}).get("last")
+    return last if last and last["status"] in CANCELLED else None
+
+
+async def _asked(visit: Visit, contract_id: str, what: str | None) -> dict[str, Any] | Away | None:
+    """What billing would answer; Away while it is, None where it does not say."""
+    if what is None:
+        return None
     try:
-        preview: dict[str, Any] = await visit.get("billing", f"/contracts/{contract_id}/cancellation-preview")
+        preview: dict[str, Any] = await visit.get("billing", f"/contracts/{contract_id}/{what}")
     except Away as away:
         return away
     except Refused:

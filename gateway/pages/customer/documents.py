@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
 
 import httpx
 from starlette.responses import Response, StreamingResponse
@@ -23,8 +24,7 @@ pages = Pages("portal")
 @pages.get("/documents")
 async def documents(visit: Visit) -> Response:
     found = await visit.get("portal", "/documents", limit=SUBMISSIONS, cursor=visit.query.get("cursor"))
-    submissions = {file["submission_id"] for file in found["items"]}
-    return visit.show("customer/documents.html", page=found, names=await _names(visit, submissions))
+    return visit.show("customer/documents.html", page=found, names=await names_of(visit, found["items"]))
 
 
 @pages.get("/documents/{file_id}")
@@ -47,8 +47,9 @@ async def _content(answer: httpx.Response) -> AsyncIterator[bytes]:
         await answer.aclose()
 
 
-async def _names(visit: Visit, submissions: set[str]) -> dict[str, str]:
+async def names_of(visit: Visit, files: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """The names of files by their ids, as far as they can be known now."""
+    submissions = sorted({file["submission_id"] for file in files})
 
     async def of(submission_id: str) -> dict[str, str]:
         try:
@@ -58,4 +59,4 @@ async def _names(visit: Visit, submissions: set[str]) -> dict[str, str]:
         names: dict[str, str] = found["file_names"] if found else {}
         return names
 
-    return {id_: name for names in await asyncio.gather(*map(of, sorted(submissions))) for id_, name in names.items()}
+    return {id_: name for names in await asyncio.gather(*map(of, submissions)) for id_, name in names.items()}

@@ -17,6 +17,7 @@ ASKED = {
     "already_customer": "register.choice_missing",
     "name": "register.name_missing",
     "email": "register.email_missing",
+    "password": "register.password_missing",
 }
 
 pages = Pages("portal")
@@ -45,6 +46,17 @@ async def registered(visit: Visit) -> Response:
             raise refused
         await visit.as_gateway.post("identity", f"/portals/{visit.site.id}/registrations", asked)
     except Refused as refused:
-        return visit.show("public/register.html", refused.status, refused=at_field(refused, FIELDS))
+        return visit.show(
+            "public/register.html", refused.status, refused=_with_password(visit, at_field(refused, FIELDS))
+        )
     visit.cookies.put(LANGUAGE, language, YEAR_SECONDS)
     return look_for(visit, "activation", form["email"])
+
+
+def _with_password(visit: Visit, refused: Refused) -> Refused:
+    """The same mistakes, and that a password is to be entered once more: pages never give one back."""
+    if not refused.mistakes or "password" in refused.mistakes:
+        return refused
+    listed = [{"path": path, "detail": said} for path, said in refused.mistakes.items()]
+    again = {"path": "password", "detail": visit.rendering.texts.say("register.password_again", visit.language)}
+    return Refused(refused.status, {**refused.facts, "mistakes": [*listed, again]})

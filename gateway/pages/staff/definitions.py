@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from gateway.api import Away, Refused
 from gateway.documents import Unreadable, difference, lay_out, line_of, read_text
 from gateway.journeys.questions import questions
 from gateway.pages.staff.desk import found, names_of
+from gateway.pages.staff.portals import rules
 from gateway.routing import Pages
 from gateway.visit import Visit
 
@@ -127,6 +128,7 @@ async def _review(kind: Kind, visit: Visit, id_: str, text: str, etag: str, *, o
         id=id_,
         text=text,
         etag=etag if before and not overtaken else newest,
+        title=_title(read_text(text)),
         rows=rows,
         is_new=before is None,
         overtaken=overtaken,
@@ -140,22 +142,24 @@ async def _versions(kind: Kind, visit: Visit) -> Response:
     numbers = [each["version"] for each in versions]
     new = _number(visit.query.get("to"), numbers, numbers[0])
     old = _number(visit.query.get("from"), numbers, max((each for each in numbers if each < new), default=new))
-    texts = [lay_out(await visit.get(kind.service, f"{kind.path}/{id_}", version=number)) for number in (old, new)]
+    before, after = [await visit.get(kind.service, f"{kind.path}/{id_}", version=each) for each in (old, new)]
     return visit.show(
         "staff/definition_versions.html",
         kind=kind,
         id=id_,
+        title=_title(after),
         versions=versions,
         names=await names_of(visit, (each["published_by"] for each in versions)),
         old=old,
         new=new,
-        rows=difference(*texts),
+        rows=difference(lay_out(before), lay_out(after)),
     )
 
 
 async def _ask(kind: Kind, visit: Visit) -> Response:
     document, etag = await _published(kind, visit, visit.path["id"])
-    return visit.show("staff/definition_withdraw.html", kind=kind, id=visit.path["id"], document=document, etag=etag)
+    id_, title = visit.path["id"], _title(document)
+    return visit.show("staff/definition_withdraw.html", kind=kind, id=id_, title=title, etag=etag)
 
 
 async def _withdraw(kind: Kind, visit: Visit) -> Response:
@@ -167,17 +171,50 @@ async def _draw(kind: Kind, visit: Visit, id_: str | None, text: str, etag: str)
     """The editor. A document that cannot be shown is shown with what is wrong with it."""
     trial = await _tried(kind, visit, text, id_)
     steps = trial.shown["steps"] if trial.shown and kind.name == "journey" else []
+    beside = await visit.together(schemas=found(visit, "entities", "/schemas"))
     return visit.show(
         "staff/definition.html",
         status=UNPROCESSABLE if trial.mistakes else 200,
         kind=kind,
         id=id_,
+        title=await _known_title(kind, visit, id_, text),
         text=text,
         etag=etag,
         mistakes=trial.mistakes,
         tried=trial.shown,
+        reading=_reading(steps, beside.schemas["items"] if beside.schemas else []),
         steps=[(step, questions(step, visit.language)) for step in steps],
     )
+
+
+def _reading(steps: Iterable[Mapping[str, Any]], schemas: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What it takes to say conditions in words: the attributes of entities, and the questions of a journey."""
+    asked = {entry["field"]: {**entry, "options": _labels(entry)} for step in steps for entry in step["ui"]}
+    shapes = {schema["entity"]: schema for schema in schemas} | {"answers": {"attributes": asked}}
+    return {
+        "shapes": shapes,
+        "rows_of": partial(rules.rows_of, shapes=shapes),
+        "options_of": partial(rules.options_of, shapes=shapes),
+        "described_of": partial(rules.described_of, shapes=shapes),
+    }
+
+
+def _labels(entry: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
+    return {str(each["value"]): each["label"] for each in entry.get("options", ())}
+
+
+async def _known_title(kind: Kind, visit: Visit, id_: str | None, text: str) -> Mapping[str, str]:
+    """The title of a text; that of the published version where it cannot be read."""
+    try:
+        return _title(read_text(text))
+    except Unreadable:
+        return _title(await found(visit, kind.service, f"{kind.path}/{id_}") or {}) if id_ else {}
+
+
+def _title(document: Mapping[str, Any]) -> Mapping[str, str]:
+    """The title of a document that may be wrong; nothing where it has none."""
+    title = document.get("title")
+    return {language: str(said) for language, said in title.items()} if isinstance(title, dict) else {}
 
 
 async def _tried(kind: Kind, visit: Visit, text: str, id_: str | None) -> Trial:

@@ -181,19 +181,38 @@ WORDS = {
     ("UserAssigned", "by"): "users.assigned_by_",
 }
 """Values that are words of ours, and where their texts are."""
+OWN_ACTS = frozenset(
+    {"UserActivated", "PasswordResetRequested", "PasswordChanged", "IdentificationFailed", "UserSignedIn"}
+)
+"""What portal users do themselves, in the words of the portal's machine."""
+PORTALS = ("machine/", "development/gateway")
+"""The subjects of portals, as which they pass on what their visitors do."""
 
 
 def _in_words(visit: Visit, item: Mapping[str, Any], titles: Titles) -> Entry:
     """An event with what it says: its own text, or its name split into words."""
     _, service, name, _ = item["type"].split(".")
     facts = _facts(visit, name, item["data"], titles)
-    key = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    key = _key(name, item["data"])
     try:
         title = visit.say("happened." + key, **facts)
     except KeyError:
         title = key.replace("_", " ").capitalize()
     data = json.dumps(_readable(visit, item["data"]), indent=2, ensure_ascii=False)
-    return {**item, "icon": ICONS.get(service, "dot"), "title": title, "data": data}
+    is_own_act = name in OWN_ACTS and (item["actor"] or "").startswith(PORTALS)
+    return {**item, "icon": ICONS.get(service, "dot"), "title": title, "data": data, "is_own_act": is_own_act}
+
+
+def _key(name: str, data: Mapping[str, Any]) -> str:
+    """The key of what an event says, by its name and by what it is about."""
+    match name, data:
+        case "UserRegistered", {"invited": invited}:
+            return "user_invited" if invited else "user_registered"
+        case "UserRegistered", _:
+            return "user_added"
+        case "BillingEventRecorded", {"direction": "credit"}:
+            return "billing_credit_recorded"
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _facts(visit: Visit, name: str, data: Mapping[str, Any], titles: Titles) -> dict[str, Any]:

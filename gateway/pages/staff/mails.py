@@ -51,7 +51,16 @@ async def mails(visit: Visit) -> Response:
 @pages.get("/mails/{message_id}")
 async def mail(visit: Visit) -> Response:
     message = await visit.get("notifications", f"/messages/{_id(visit)}")
-    return visit.show("staff/mail.html", mail=message, may_resend=may(visit, "staff") and message["state"] != "sending")
+    person, contract = await asyncio.gather(
+        _record(visit, "contact", message["contact_id"]), _record(visit, "contract", message["contract_id"])
+    )
+    return visit.show(
+        "staff/mail.html",
+        mail=message,
+        person=person,
+        contract_record=contract,
+        may_resend=may(visit, "staff") and message["state"] != "sending",
+    )
 
 
 @pages.get("/mails/{message_id}/resend")
@@ -101,13 +110,15 @@ async def _contact(visit: Visit, who: str) -> str:
 async def _people(visit: Visit, messages: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The contacts of a page of messages; one that is gone, or cannot be read now, has no name."""
     ids = {message["contact_id"] for message in messages if message["contact_id"]}
-    found = await asyncio.gather(*(_person(visit, id_) for id_ in ids))
+    found = await asyncio.gather(*(_record(visit, "contact", id_) for id_ in ids))
     return {person["id"]: person for person in found if person}
 
 
-async def _person(visit: Visit, contact_id: str) -> dict[str, Any] | None:
+async def _record(visit: Visit, entity: str, id_: str | None) -> dict[str, Any] | None:
+    if not id_:
+        return None
     try:
-        found: dict[str, Any] = await visit.get("entities", f"/records/contact/{quote(contact_id, safe='')}")
+        found: dict[str, Any] = await visit.get("entities", f"/records/{entity}/{quote(id_, safe='')}")
     except (Refused, Away):
         return None
     return found

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from gateway.pages.staff.board import with_records
 from gateway.pages.staff.desk import found
 from gateway.routing import Pages
-from gateway.visit import Visit
+from gateway.visit import Away, Refused, Visit
 
 SHOWN = 6
 MOST_GROUPS = 6
@@ -30,14 +30,26 @@ async def overview(visit: Visit) -> Response:
         failures=found(visit, "portal", "/staff/failures", limit=SHOWN),
     )
     mine = parts.mine if isinstance(parts.mine, list) else []
-    tasks = await with_records(visit, mine[:SHOWN])
-    return visit.show("staff/overview.html", beside=parts, tasks=tasks, more=len(mine) > SHOWN)
+    tasks, notices = await asyncio.gather(with_records(visit, mine[:SHOWN]), _with_records(visit, parts.notices))
+    return visit.show("staff/overview.html", beside=parts, tasks=tasks, notices=notices, more=len(mine) > SHOWN)
 
 
 @pages.post("/notices/{notice_id}/read")
 async def read_notice(visit: Visit) -> Response:
     await visit.post("portal", f"/notices/{visit.path['notice_id']}/read")
     return visit.go("/", said="overview.notice_read")
+
+
+async def _with_records(visit: Visit, page: Any) -> list[dict[str, Any]] | None:
+    """Notices with the records that they are about; None where there is no page of them, or none can be read now."""
+    if not page:
+        return None
+    records = [{**each, "record": each["target"].get("record")} for each in page["items"]]
+    try:
+        named = iter(await with_records(visit, [each for each in records if each["record"]]))
+    except (Away, Refused):
+        return [{**each, "about": None, "whom": None} for each in records]
+    return [next(named) if each["record"] else {**each, "about": None, "whom": None} for each in records]
 
 
 async def _tasks_of_mine(visit: Visit) -> list[Task]:

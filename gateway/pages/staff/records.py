@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ MOST_COLUMNS = 6
 FIELD, FILTER = "v-", "is-"
 CHANGED_MEANWHILE = 412
 FILTERABLE = ("choice", "choices", "boolean")
+PERIOD = re.compile(r"P(\d+)([YMWD])")
+UNITS: Mapping[str, str] = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 Shape = dict[str, Any]
 Record = dict[str, Any]
 
@@ -75,6 +78,7 @@ def shape_of(document: Mapping[str, Any], language: Language) -> Shape:
     return {
         "entity": document["entity"],
         "label": document.get("label") or _label(document["entity"]),
+        "noun": _noun(document.get("label") or _label(document["entity"]), language),
         "title": document["title"]["attribute"],
         "external_id": next(name for name, each in attributes.items() if each["unique"]),
         "groups": groups,
@@ -87,6 +91,12 @@ def shape_of(document: Mapping[str, Any], language: Language) -> Shape:
 def _label(name: str) -> dict[str, str]:
     said = name.replace("_", " ").capitalize()
     return {"de": said, "en": said}
+
+
+def _noun(label: Mapping[str, str], language: Language) -> str:
+    """A label inside a sentence: in English "company", while "PV system" stays as it is."""
+    said = label.get(language) or next(iter(label.values()))
+    return said if language == "de" or said[1:2].isupper() else said[:1].lower() + said[1:]
 
 
 def _options(described: Mapping[str, Any]) -> dict[str, Any]:
@@ -247,7 +257,7 @@ async def form_of(
         kind=kind,
         shape=shape,
         record=record,
-        values=record["known"] if values is None else values,
+        values=_as_form(visit, shape, record) if values is None else values,
         refused=at_attribute(refused),
         meanwhile=None if meanwhile is None else list(meanwhile),
         names=names or {},
@@ -261,7 +271,7 @@ async def change(visit: Visit, kind: Kind) -> Response:
     given, seen = _attributes(typed(visit, shape), shape), visit.form["seen"]
     if seen != str(record["version"]):
         return await _changed_meanwhile(visit, kind, shape, record)
-    now = {name: as_typed(shape["attributes"][name], record["known"].get(name)) for name in given}
+    now = _as_form(visit, shape, record)
     changes = {name: _sent(value) for name, value in given.items() if value != now[name]}
     if not changes:
         return visit.go(f"{kind.path}/{record['id']}")
@@ -285,8 +295,8 @@ async def _changed_meanwhile(visit: Visit, kind: Kind, shape: Shape, record: Rec
     values = dict(given)
     for name, was in before.items():
         described = shape["attributes"].get(name)
-        if described and given.get(name) == as_typed(described, was):
-            values[name] = as_typed(described, record["known"].get(name))
+        if described and given.get(name) == as_typed(visit, described, was):
+            values[name] = as_typed(visit, described, record["known"].get(name))
     names = await names_of(visit, [entry["actor"] for entry in newer])
     return await form_of(visit, kind, shape, record, values=values, meanwhile=newer, names=names)
 
@@ -320,7 +330,7 @@ async def delete(visit: Visit, kind: Kind) -> Response:
                 return await _show_delete(visit, kind, wrong)
             person = f"{kind.entity}/{record['id']}"
             await visit.post("identity", f"/persons/{person}/erase", {"reason": reason})
-            return visit.go(f"{kind.path}/{record['id']}", said="records.erase_done")
+            return visit.go(f"{kind.path}/{record['id']}", said="records.erase_done." + kind.entity)
         await visit.delete("entities", f"/records/{kind.entity}/{quote(str(record['external_id']), safe='')}")
     except Refused as refused:
         return await _show_delete(visit, kind, at_field(refused, {"invalid_request": "reason"}))
@@ -343,13 +353,28 @@ def _attributes(given: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name in shape["attributes"]}
 
 
-def as_typed(described: Mapping[str, Any], value: Any) -> Any:
+def _as_form(visit: Visit, shape: Shape, record: Record) -> dict[str, Any]:
+    """All values of a record as its form would send them."""
+    return {name: as_typed(visit, each, record["known"].get(name)) for name, each in shape["attributes"].items()}
+
+
+def as_typed(visit: Visit, described: Mapping[str, Any], value: Any) -> Any:
     """A value as its field would send it."""
     if described["type"] == "choices":
         return tuple(value or ())
+    if described["type"] == "period" and value:
+        return _period_in_words(visit, str(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value).strip()
+
+
+def _period_in_words(visit: Visit, value: str) -> str:
+    """P14D as people write it, 14 days; what has several units stays as it is."""
+    if not (found := PERIOD.fullmatch(value)):
+        return value
+    count, unit = int(found[1]), UNITS[found[2]]
+    return visit.say(f"period.{unit}{'' if count == 1 else 's'}", count=count)
 
 
 def at_attribute(refused: Refused | None) -> Refused | None:

@@ -123,6 +123,7 @@ def _editor(
         "staff/schema_edit.html",
         status=refused.status if refused else CHANGED_MEANWHILE if changed else 422 if no_json else 200,
         entity=entity,
+        label=_label(typed),
         typed=typed,
         seen=etag,
         changed=changed,
@@ -130,6 +131,15 @@ def _editor(
         refused=refused,
         mistakes=[(path, sentence, line_of(typed, path)) for path, sentence in mistakes.items()],
     )
+
+
+def _label(typed: str) -> dict[str, str]:
+    """What the entity of a written document is called, as far as it can be read."""
+    try:
+        label = json.loads(typed)["label"]
+    except (ValueError, TypeError, KeyError):
+        return {}
+    return {language: str(said) for language, said in label.items()} if isinstance(label, dict) else {}
 
 
 def _written(document: Document) -> str:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway.pages.customer.documents import download
 from gateway.pages.staff.desk import found
-from gateway.pages.staff.records import find_shape, records_by_id
+from gateway.pages.staff.records import CONTACTS, CONTRACTS, find_shape, records_by_id
 from gateway.routing import Pages
 from gateway.visit import Visit
 
@@ -19,13 +19,22 @@ pages = Pages("staff")
 @pages.get("/submissions/{submission_id}")
 async def submission(visit: Visit) -> Response:
     id_ = quote(visit.path["submission_id"], safe="")
-    content, request, shape = await asyncio.gather(
+    content, request, contact, contract = await asyncio.gather(
         visit.get("journeys", f"/submissions/{id_}/content"),
         found(visit, "portal", f"/requests/{id_}"),
-        find_shape(visit, "contact"),
+        find_shape(visit, CONTACTS.entity),
+        find_shape(visit, CONTRACTS.entity),
     )
-    contacts = await records_by_id(visit, shape, [content.get("contact_id")])
-    return visit.show("staff/submission.html", content=content, request=request, contacts=contacts)
+    context = content.get("context") or {}
+    contract_id = context["id"] if context.get("entity") == CONTRACTS.entity else None
+    contacts, contracts = await asyncio.gather(
+        records_by_id(visit, contact, [content.get("contact_id")]), records_by_id(visit, contract, [contract_id])
+    )
+    overview = {"href": "/", "called": visit.say("overview.title")}
+    back = next(iter([*contracts.values(), *contacts.values()]), overview)
+    return visit.show(
+        "staff/submission.html", content=content, request=request, contacts=contacts, contracts=contracts, back=back
+    )
 
 
 pages.get("/submissions/{submission_id}/files/{file_id}")(download)

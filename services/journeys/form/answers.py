@@ -129,9 +129,9 @@ def _said(keyword: str, limit: Any, field: Question | None) -> tuple[str, dict[s
     """The code for a keyword that failed, and what its sentence names."""
     match keyword:
         case "required":
-            return "answer_missing", {}
+            return field.if_missing if field else "answer_missing", {}
         case "minItems" if isinstance(field, FilesField):
-            return "answer_missing", {}
+            return field.if_missing, {}
         case "type" if isinstance(field, MoneyField):
             return "answer_money", {}
         case "type" | "format" if isinstance(limit, str):

@@ -41,12 +41,19 @@ class Question(Part, ABC):
 
     asks: ClassVar[bool] = True
     usual_label: ClassVar[Words | None] = None
+    unanswered: ClassVar[Words | None] = None
+    """What it means that it was asked and left open, where that is an answer."""
 
     type: str
     label: Words | None = None
     hint: Words | None = None
     required: bool = False
     when: When = ()
+
+    @property
+    def if_missing(self) -> str:
+        """The code of what is said where an answer is required and there is none."""
+        return "answer_missing"
 
     @abstractmethod
     def allows(self, today: date) -> dict[str, Any]:
@@ -182,7 +189,8 @@ class DateField(Question):
 class CancellationDateField(Question):
     """When a contract shall end; billing's preview says which dates are possible. No answer: as soon as possible."""
 
-    usual_label = Words(de="Gewünschtes Vertragsende", en="End of contract you wish")
+    usual_label = Words(de="Gewünschtes Vertragsende", en="Preferred end date")
+    unanswered = Words(de="so früh wie möglich", en="as early as possible")
     type: Literal["cancellation_date"]
     of: Literal["context"] = "context"
 
@@ -199,6 +207,10 @@ class BooleanField(Question):
     type: Literal["boolean"]
     confirm: bool = False
 
+    @property
+    def if_missing(self) -> str:
+        return "answer_confirm" if self.confirm else "answer_not_chosen"
+
     def allows(self, today: date) -> dict[str, Any]:
         return {"type": "boolean", "const": True} if self.confirm else {"type": "boolean"}
 
@@ -208,6 +220,10 @@ class ChoiceField(Question):
 
     type: Literal["choice"]
     options: Options
+
+    @property
+    def if_missing(self) -> str:
+        return "answer_not_chosen"
 
     def allows(self, today: date) -> dict[str, Any]:
         return {"enum": list(self.options)}
@@ -223,6 +239,10 @@ class ChoicesField(Question):
     options: Options
     min: Count | None = None
     max: Count | None = None
+
+    @property
+    def if_missing(self) -> str:
+        return "answer_not_chosen"
 
     def allows(self, today: date) -> dict[str, Any]:
         counts = {"minItems": self.min or 1, "maxItems": self.max or len(self.options)}
@@ -244,6 +264,10 @@ class FilesField(Question):
     max: Annotated[int, Described(ge=1, le=MAXIMUM_FILES)] = 1
     accept: Annotated[tuple[Kind, ...], Described(min_length=1)] = ("pdf", "jpg", "png")
     max_megabytes: Annotated[int, Described(ge=1, le=MAXIMUM_MEGABYTES)] = MAXIMUM_MEGABYTES
+
+    @property
+    def if_missing(self) -> str:
+        return "answer_no_file"
 
     def allows(self, today: date) -> dict[str, Any]:
         return {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": self.max}

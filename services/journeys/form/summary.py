@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.common import Json, Language, Text
 from services.journeys.form.document import JourneyDocument
-from services.journeys.form.fields import FilesField
+from services.journeys.form.fields import FilesField, Question
 from services.journeys.form.schemas import label_of
 
 
@@ -25,17 +25,30 @@ class Answered(BaseModel):
 
 
 def summary_of(
-    document: JourneyDocument, answers: Mapping[str, Json], names: Mapping[str, str], language: Language
+    document: JourneyDocument,
+    answers: Mapping[str, Json],
+    asked: Mapping[str, Sequence[str]],
+    names: Mapping[str, str],
+    language: Language,
 ) -> Iterator[Answered]:
-    """The answers in the order of the steps. `names` are those of files by their ids."""
+    """The answers in the order of the steps, and what was asked and means something by being left open.
+
+    `asked` are the fields of the steps that were gone through; `names` are those of files by their ids.
+    """
     for step in document.steps:
         for name, field in step.questions().items():
-            if name not in answers:
-                continue
-            value = answers[name]
-            if isinstance(field, FilesField):
-                ids = value if isinstance(value, list) else []
-                text = ", ".join(names.get(str(each), str(each)) for each in ids)
+            value = answers.get(name)
+            if name in answers:
+                text = _said(field, value, names, language)
+            elif field.unanswered and name in asked.get(step.id, ()):
+                text = getattr(field.unanswered, language)
             else:
-                text = field.say(value, language)
+                continue
             yield Answered(step=step.id, field=name, label=label_of(step, name, field), value=value, text=text)
+
+
+def _said(field: Question, value: Json, names: Mapping[str, str], language: Language) -> str:
+    if isinstance(field, FilesField):
+        ids = value if isinstance(value, list) else []
+        return ", ".join(names.get(str(each), str(each)) for each in ids)
+    return field.say(value, language)

@@ -21,6 +21,7 @@ from contracts.common import Json, Language, Text
 from contracts.journeys import RecordRef, TaskRef
 from services.journeys.definitions.views import Library
 from services.journeys.files.keeping import Keeper
+from services.journeys.form.relevance import relevant
 from services.journeys.form.summary import Answered, summary_of
 from services.journeys.submissions.access import Access, Caller, may_open
 from services.journeys.submissions.desk import Desk
@@ -276,7 +277,8 @@ def _submitted(api: APIRouter, counter: Counter, fresh: Fresh) -> None:
         found = await counter.find(submission_id, principal)
         document = await counter.library.version(found.journey_id, found.journey_version)
         names = {row.id: await counter.keeper.name_of(row) for row in await counter.keeper.of(submission_id)}
-        summary = list(summary_of(document, found.answers, names, found.language))
+        asked = {} if found.erased else relevant(document, found.answers, {}, found.submitted_at).shown
+        summary = list(summary_of(document, found.answers, asked, names, found.language))
         response.headers["Cache-Control"] = "private, no-store"
         return Submission(**found.model_dump(), summary=summary, file_names=names)
 

@@ -71,7 +71,9 @@ class ShownSubmission(_Shown):
     steps: list[ShownStep]
     next: str | None = Field(description="The first step that is asked and not done; null: check your answers")
     ready: bool = Field(description="Everything that is required was answered")
-    summary: list[Answered] = Field(description="The answers that count and are right, as people read them")
+    summary: list[Answered] = Field(
+        description="The answers that count and are right, as people read them, and what was left open on purpose"
+    )
 
 
 def shown(
@@ -81,6 +83,7 @@ def shown(
     steps = [_step(document, step, draft=draft, checked=checked, files=files, now=now) for step in document.steps]
     open_ = draft.submitted_at is None
     names = {file.file_id: file.name for file in files}
+    gone_through = {step.id: step.fields for step in steps if step.done}
     return ShownSubmission(
         submission_id=draft.id,
         state="open" if open_ else "submitted",
@@ -100,7 +103,7 @@ def shown(
         steps=steps if open_ else [],
         next=next((step.id for step in steps if step.asked and not step.done), None) if open_ else None,
         ready=open_ and not checked.flaws,
-        summary=list(summary_of(document, checked.right, names, draft.language)) if open_ else [],
+        summary=list(summary_of(document, checked.right, gone_through, names, draft.language)) if open_ else [],
     )
 
 

@@ -82,9 +82,9 @@ def router(streams: Streams, own: OwnWordings, portals: ViewReader[PortalDoc], t
 
 def _add_standard(api: APIRouter) -> None:
     @api.get("/templates")
-    async def all_templates(_: Configurer) -> TemplateList:
-        """The templates that there are, and what each can name."""
-        return TemplateList(items=[_info(name) for name in templates.names()])
+    async def all_templates(_: Configurer, accept_language: Accept = None) -> TemplateList:
+        """The templates that there are, and what each can name, with examples in the language of Accept-Language."""
+        return TemplateList(items=[_info(name, language_of(accept_language)) for name in templates.names()])
 
     @api.get("/templates/{template}")
     async def standard_template(template: TemplatePath, _: Configurer) -> dict[str, Any]:
@@ -180,8 +180,8 @@ def _add_previews(api: APIRouter, streams: Streams, portals: ViewReader[PortalDo
         return previews
 
 
-def _info(name: str) -> TemplateInfo:
-    known = {**templates.sample(name), **templates.variables(templates.sample_frame("en", name))}
+def _info(name: str, language: Language) -> TemplateInfo:
+    known = {**templates.sample(name), **templates.variables(templates.sample_frame(language, name))}
     return TemplateInfo(template=name, needs_link=mail_of(name).link, variables=known)
 
 

@@ -115,7 +115,7 @@ async def test_password_and_address_stay_as_they_are() -> None:
     world = world_with_user()
     async with acting(world, user()) as browser:
         page = await browser.get("/security")
-        assert "Das kann nur der Kunde selbst" in words(page)
+        assert "Das geht nur im eigenen Namen" in words(page)
         assert soup(page).select("main input[type=password]") == []
         refused = await browser.post("/security/password", {"current_password": "x", "password": "y"})
         assert (refused.status_code, world.calls_to("POST", "identity", "/passwords")) == (403, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import httpx
@@ -19,11 +20,14 @@ from tests.gateway.pages.customer_data import (
     effect,
     ending,
     event,
+    file,
     listed,
     me,
     page,
+    preview,
     process,
     request,
+    step,
     task,
     world,
 )
@@ -34,6 +38,10 @@ PAGES = (
     *(f"/contracts/{CONTRACT}/instalment", "/payments", "/tasks", f"/tasks/{INSTANCE}/proof"),
     *("/processes", f"/processes/{INSTANCE}", "/requests", f"/requests/{SUBMISSION}", "/documents", "/notices"),
 )
+
+
+def short(iso: str) -> str:
+    return date.fromisoformat(iso).strftime("%d.%m.%Y")
 
 
 async def shown(made: World, path: str, language: str = "de", **owner: Any) -> httpx.Response:
@@ -187,6 +195,48 @@ class TestContract:
         assert soup(answer).select(".timeline .moment-active")
         assert not made.calls_to("GET", "billing", f"/contracts/{CONTRACT}/cancellation-preview")
 
+    @pytest.mark.parametrize(
+        ("status", "chip", "button"),
+        [("confirmed", f"Endet am {short(day(25))}", 0), ("requested", "Aktiv", 0), ("withdrawn", "Aktiv", 1)],
+    )
+    async def test_behind_the_end_nothing_is_to_be_paid_or_changed(self, status: str, chip: str, button: int) -> None:
+        made = world()
+        last = {"status": status, "requested_on": day(-1), "ends_on": day(25), "basis": "open_ended"}
+        last |= {"notice": "P1M", "reason": None, "decided_at": f"{day(0)}T09:30:00Z", "cancellation_id": "x"}
+        found = details(cancellation={"last": last, "refusal": None})
+        made.answer("GET", "portal", f"/contracts/{CONTRACT}", found)
+        answer = soup(await shown(made, f"/contracts/{CONTRACT}"))
+        assert answer.select_one("main .header .chip").get_text(strip=True) == chip
+        part = answer.select_one("#instalments")
+        assert len(part.select("a[href$='/instalment']")) == button
+        assert len(part.select(".schedule li")) == (8 if button else 1)
+        assert ("5 weitere Termine" in part.get_text()) == bool(button)
+        assert (f"Letzter Abschlag am {short(day(20))}" in part.get_text()) == (not button)
+
+    async def test_a_change_that_is_not_possible_now_is_not_offered(self) -> None:
+        made = world()
+        refusal = {"code": "payment_overdue", "detail": "Solange eine Zahlung überfällig ist.", "facts": {}}
+        made.answer("GET", "billing", f"/contracts/{CONTRACT}/instalment-preview", preview(refusal=refusal))
+        made.answer("GET", "portal", f"/contracts/{CONTRACT}", details(balance=balance(350, 350)))
+        part = soup(await shown(made, f"/contracts/{CONTRACT}")).select_one("#instalments")
+        assert "Solange eine Zahlung überfällig ist." in part.get_text()
+        assert part.select("a[href$='/instalment']") == []
+
+    async def test_a_credit_says_what_is_overdue_all_the_same(self) -> None:
+        made = world()
+        made.answer("GET", "portal", f"/contracts/{CONTRACT}", details(balance=balance(-2_150, 350)))
+        made.answer("GET", "portal", "/contracts", page(listed(balance=balance(-2_150, 350))))
+        for path in (f"/contracts/{CONTRACT}", "/payments"):
+            figure = soup(await shown(made, path)).select_one(".figure-positive")
+            said = " ".join(figure.get_text(" ").split())
+            assert said == "Guthaben 21,50 € nach Abzug der überfälligen 3,50 €"
+
+    async def test_documents_have_the_names_of_their_files(self) -> None:
+        made = world()
+        made.answer("GET", "portal", f"/contracts/{CONTRACT}", details(documents=[file()]))
+        said = words(await shown(made, f"/contracts/{CONTRACT}"))
+        assert "Kündigung Wohnung.pdf Gesendet mit „Vertrag kündigen“, 10.11.2026" in said
+
     async def test_billing_away_leaves_the_rest(self) -> None:
         made = world()
         made.away.add("billing")
@@ -269,6 +319,17 @@ class TestFollowing:
         assert "Etwas hat nicht geklappt" in said
         assert "Kündigung Wohnung.pdf" in said
 
+    @pytest.mark.parametrize(("status", "chip"), [("open", "Wird bearbeitet"), ("completed", "Erledigt")])
+    async def test_it_is_not_done_while_its_process_runs(self, status: str, chip: str) -> None:
+        made = world()
+        sent = request("done", effect("start_process", "done", "Der Vorgang hat begonnen.", instance_id=INSTANCE))
+        made.answer("GET", "portal", f"/requests/{SUBMISSION}", sent)
+        made.answer("GET", "portal", "/requests", page(sent))
+        made.answer("GET", "portal", "/processes", page(*[process()] if status == "open" else []))
+        for path in (f"/requests/{SUBMISSION}", "/requests"):
+            chips = [each.get_text(strip=True) for each in soup(await shown(made, path)).select("main .chip")]
+            assert chips == [chip]
+
     @pytest.mark.parametrize(("status", "live"), [("under_way", True), ("done", False), ("failed", False)])
     async def test_it_is_live_while_something_is_under_way(self, status: str, live: bool) -> None:
         made = world()
@@ -297,7 +358,7 @@ class TestFollowing:
             (task(submission_id=SUBMISSION), "Ihre Angaben sind da", ["done", "begin"]),
             (task(journey_id=None), "Bitte senden Sie uns einen Nachweis.", ["done"]),
             (task(done_on="submit"), "Bitte senden Sie uns einen Nachweis.", ["begin"]),
-            (task("done"), "diese Aufgabe haben Sie erledigt", []),
+            (task("done"), "Diese Aufgabe ist erledigt.", []),
             (task("withdrawn"), "Sie müssen nichts mehr tun", []),
             (task(overdue=True, due_on=day(-1)), "Überfällig seit", ["begin", "done"]),
         ],
@@ -309,6 +370,16 @@ class TestFollowing:
         assert sentence in words(answer)
         forms = soup(answer).select(f"main form[action^='/tasks/{INSTANCE}/proof/']")
         assert [str(form["action"]).rpartition("/")[2] for form in forms] == buttons
+
+    async def test_a_task_that_is_done_says_when_and_no_longer_until_when(self) -> None:
+        made = world()
+        over = process(
+            "completed", steps=[step("proof", "Nachweis einreichen", "done", done_at="2026-11-12T09:30:00Z")]
+        )
+        made.answer("GET", "portal", f"/tasks/{INSTANCE}/proof", {"task": task("done"), "process": over})
+        said = words(await shown(made, f"/tasks/{INSTANCE}/proof"))
+        assert "Erledigt am 12.11.2026" in said
+        assert "Bitte erledigen bis" not in said
 
     @pytest.mark.parametrize("status", ["open", "completed", "cancelled"])
     async def test_a_process(self, status: str) -> None:

@@ -9,7 +9,18 @@ import httpx
 import pytest
 
 from gateway.pages.customer.instalment import read_amount
-from tests.gateway.pages.customer_data import CONTRACT, INSTANCE, day, notice, page, plan, preview, world
+from tests.gateway.pages.customer_data import (
+    CONTRACT,
+    INSTANCE,
+    contract,
+    day,
+    details,
+    notice,
+    page,
+    plan,
+    preview,
+    world,
+)
 from tests.gateway.world import Browser, World, soup, user, visiting, words
 
 FORM = f"/contracts/{CONTRACT}/instalment"
@@ -83,7 +94,7 @@ class TestInstalment:
         (call,) = made.calls_to("POST", "billing", CHANGES)
         assert call.body == {"amount_cents": 12_050}
         following = await browser.get(f"/contracts/{CONTRACT}")
-        assert "Ihre Änderung auf 120,50 € ist angefragt." in words(following).replace("\xa0", " ")
+        assert "Ihre Änderung auf 120,50 € ist bei uns angekommen." in words(following).replace("\xa0", " ")
         (read,) = made.calls_to("GET", "portal", f"/contracts/{CONTRACT}")
         assert read.headers["portico-position"] == "billing/1:7"
 
@@ -142,6 +153,17 @@ class TestInstalment:
         answer = await browser.get(FORM)
         assert "Solange eine Zahlung überfällig ist." in words(answer)
         assert soup(answer).select_one("main form") is None
+        assert soup(answer).select_one(f"main a[href='/contracts/{CONTRACT}#payments']")
+        assert "Änderung möglich ab" not in words(answer)
+
+    @pytest.mark.parametrize(("ends_on", "told"), [(day(40), True), (day(30), False)])
+    async def test_from_when_if_the_contract_lasts_that_long(
+        self, made: World, browser: Browser, ends_on: str, told: bool
+    ) -> None:
+        refusal = {"code": "changed_too_recently", "detail": "Erst kürzlich geändert.", "facts": {}}
+        made.answer("GET", "billing", PREVIEW, preview(refusal=refusal, possible_on=day(30)))
+        made.answer("GET", "portal", f"/contracts/{CONTRACT}", details(contract=contract(ends_on=ends_on)))
+        assert ("Änderung möglich ab" in words(await browser.get(FORM))) == told
 
     async def test_while_a_change_is_checked(self, made: World, browser: Browser) -> None:
         refusal = {"code": "change_pending", "detail": "Wird noch geprüft.", "facts": {}}

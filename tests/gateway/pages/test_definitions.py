@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from gateway.documents import lay_out
+from services.entities.app import PACKAGED
 from tests.gateway.world import STAFF, Call, World, member, soup, visiting, words
 
 DOCUMENT = {
@@ -80,6 +81,28 @@ async def test_journeys_are_listed_and_shown_beside_their_document(world: World)
         assert text.get_text().strip() == lay_out(DOCUMENT)
         for said in ("Wann ziehen Sie um?", "Tag", "jetzt umziehen", "contract.status", "Das Dokument ist in Ordnung"):
             assert said in words(page)
+
+
+async def test_conditions_are_said_in_words(world: World) -> None:
+    contract = dict(PACKAGED["contract"].document)
+    world.answer("GET", "entities", "/schemas", {"items": [contract]})
+    options = [{"value": "moving", "label": {"de": "Ich ziehe um", "en": "I am moving"}}]
+    why = {"field": "why", "type": "choice", "label": {"de": "Warum?", "en": "Why?"}, "options": options}
+    (step,) = FORM["steps"]
+    day = {**step["ui"][0], "when": [{"answers.why": {"is": "moving"}}, {"any": [{"answers.why": {"exists": True}}]}]}
+    world.answer("POST", "journeys", "/journeys/moving/form", {**FORM, "steps": [{**step, "ui": [why, day]}]})
+    async with visiting(world, STAFF, owner=member()) as browser:
+        page = words(await browser.get(HERE))
+    for said in ("nur wenn Status (Vertrag) ist Aktiv", "nur wenn Warum? ist Ich ziehe um und {", '"exists": true'):
+        assert said in page
+
+
+async def test_a_document_that_cannot_be_read_is_named_by_its_published_title(world: World) -> None:
+    async with visiting(world, STAFF, owner=member()) as browser:
+        page = soup(await browser.post(HERE, {"document": "{", "etag": '"4"'}))
+        assert [each.get_text() for each in page.select("h1, .header code")] == ["Umzug", "moving"]
+        withdraw = await browser.get(f"{HERE}/withdraw")
+        assert "„Umzug“ zurückziehen?" in words(withdraw)
 
 
 async def test_mistakes_are_told_with_their_lines(world: World) -> None:

@@ -80,6 +80,8 @@ async def test_a_journey_is_gone_through_step_by_step() -> None:
         assert api.draft.answers == {"reason": "moving", "city": "Ortrand", "amount": 123450, "people": 3}
         assert "1.234,50" in words(check)
         assert "nicht beantwortet" in words(check)
+        (titled,) = soup(check).select("dt.unseen")
+        assert titled.get_text() == "Warum?", "a label that says what its card is called is not shown twice"
         assert soup(check).select_one("form#send button").get_text(strip=True) == "jetzt umziehen"  # type: ignore[union-attr]  # it is there
         changes = [str(link["href"]) for link in soup(check).select(".summary-change a")]
         assert changes == [f"{HERE}/steps/reason?to=check", f"{HERE}/steps/figures?to=check"]
@@ -253,6 +255,9 @@ async def test_the_earliest_end_of_a_contract_is_shown_with_its_reason() -> None
         assert "Die Frist ist ein Monat." in words(page)
         world.away = {"billing", "portal"}
         assert (await browser.get(f"{HERE}/steps/date")).status_code == 200
+        world.away = set()
+        await answer(browser, "date", "ends_on")
+        assert "so früh wie möglich" in words(await browser.get(f"{HERE}/check"))
 
 
 async def test_a_session_that_is_over_keeps_the_answers() -> None:

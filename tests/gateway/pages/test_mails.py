@@ -121,6 +121,18 @@ async def test_a_mail_tells_its_story_and_is_sent_once_more_after_a_question() -
     assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
 
 
+async def test_a_mail_names_its_reader_and_its_contract() -> None:
+    world = world_with_mails()
+    world.answer("GET", "notifications", "/messages/m-1", {**message(contract_id="v-1"), "history": HISTORY})
+    world.answer("GET", "entities", "/records/contract/v-1", {"id": "v-1", "external_id": "V-1003"})
+    async with staff(world) as browser:
+        page = soup(await browser.get("/mails/m-1"))
+        links = {str(each["href"]): each.get_text() for each in page.select("main dd a")}
+        assert (links["/contacts/c-1"], links["/contracts/v-1"]) == ("Anna Sommer", "V-1003")
+        world.away.add("entities")
+        assert "Zum Vertrag" in words(await browser.get("/mails/m-1"))
+
+
 async def test_a_service_that_is_away_leaves_the_rest_of_the_page() -> None:
     world = world_with_mails(message())
     world.away.add("portal")

@@ -158,6 +158,15 @@ async def test_a_new_action_comes_last_and_order_is_changed_by_buttons() -> None
         assert [each["id"] for each in written(world)["actions"]] == ["cancel"]
 
 
+async def test_a_link_names_the_journey_to_which_it_leads() -> None:
+    link = {"id": "call", "title": {"de": "Anruf", "en": "Call"}, "to": "journey:call_me", "place": None, "when": []}
+    world = world_with_portal(links=[link])
+    async with staff(world) as browser:
+        assert "Journey: Rückruf call_me" in words(await browser.get("/portals/customers/links"))
+        world.away.add("journeys")
+        assert "Journey call_me" in words(await browser.get("/portals/customers/links"))
+
+
 async def test_a_link_leads_to_an_address_or_to_a_public_journey() -> None:
     world = world_with_portal()
     link = {"seen": '"4"', **TITLE, "to": "https://example.org", "journey": "call_me", "place": "", "do": "save"}

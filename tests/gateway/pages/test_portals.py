@@ -40,7 +40,7 @@ async def test_all_portals_are_listed_with_their_state() -> None:
     async with staff(world_with_portal(enabled=False)) as browser:
         page = await browser.get("/portals")
         assert "Mein Lindenau" in words(page)
-        assert "ausgeschaltet" in words(page)
+        assert "Ausgeschaltet" in words(page)
         face = soup(page).select_one(".portal-face img")
         assert face is not None
         assert str(face["src"]).startswith("data:image/svg+xml;base64,")

@@ -129,8 +129,22 @@ async def test_a_user_sees_who_acted_as_him() -> None:
         {**once, "staff_name": None, "reason": "Frage"},
     ]
     async with visiting(world, owner=user()) as browser:
-        assert "Das ist bisher nicht vorgekommen." in words(await browser.get("/security"))
+        never = await browser.get("/security")
+        assert "Das ist bisher nicht vorgekommen." in words(never)
+        assert soup(never).select_one(".bottom-more > summary[aria-current]"), "it is below More"
         world.answer("GET", "identity", ACTED, {"items": items})
         page = words(await browser.get("/security"))
         for said in ("Maria Kern", "Anruf zur <Rechnung>", "21.11.2026, 15:12", "Ein Mitglied unseres Teams"):
             assert said in page
+
+
+async def test_a_group_of_which_nothing_is_known_is_left_out_unless_it_may_be_filled() -> None:
+    empty = attribute("street", "text", None, editable=False)
+    async with visiting(world_of(empty), owner=user()) as browser:
+        assert "Erreichbarkeit" not in words(await browser.get("/profile"))
+    async with visiting(
+        world_of(attribute("phone", "phone", None)), owner=user(language="en"), language="en"
+    ) as browser:
+        said = words(await browser.get("/profile"))
+        assert "We have nothing here for you yet." in said
+        assert "Change reach" in said

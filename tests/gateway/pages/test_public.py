@@ -88,7 +88,7 @@ async def test_what_was_sent_when_the_session_was_over_is_offered_again_after_si
     world.answer("POST", "identity", SESSIONS, stands("ready"))
     async with visiting(world) as browser:
         over = await browser.post("/security/password", {"password": "<new>", "current_password": "old"})
-        assert (over.status_code, "Ihre Sitzung war zu Ende" in words(over)) == (401, True)
+        assert (over.status_code, "Ihre Sitzung ist zu Ende" in words(over)) == (401, True)
         assert "&lt;new&gt;" not in over.text
         page = await browser.post("/sign-in", {**SIGNED_IN, "kept": kept(over)["kept"]})
         assert "Ihre Angaben sind noch da" in words(page)
@@ -167,6 +167,10 @@ async def test_what_is_wrong_stands_at_its_field_and_nothing_is_lost_but_the_pas
         empty = await browser.post("/register", {"password": "x"})
         assert empty.status_code == 422
         assert "Bitte geben Sie Ihren Namen ein." in words(empty)
+        again = soup(empty).select_one(".errors a[href='#f-password']")
+        assert again is not None
+        assert again.get_text() == "Bitte geben Sie Ihr Passwort noch einmal ein."
+        assert "Bitte geben Sie ein Passwort ein." in words(await browser.post("/register"))
         assert world.calls_to("POST", "identity", "/portals/customers/registrations") == []
         page = await browser.post("/register", REGISTRATION)
         mistake = soup(page).select_one("#f-password-error")
@@ -344,3 +348,15 @@ async def test_a_sealed_text_of_one_kind_is_not_taken_for_another() -> None:
         assert (await browser.get(f"/acting/begin?handover={sealed}")).status_code == 410
         browser.http.cookies.set("__Host-acting", sealed)
         assert (await browser.get("/contracts")).headers["location"] == "/sign-in?next=/contracts"
+
+
+async def test_how_customer_service_is_reached_is_said_where_it_is_needed() -> None:
+    world = World()
+    world.answer("POST", "identity", SESSIONS, stands("blocked", None))
+    async with visiting(world) as browser:
+        for page in (await browser.post("/sign-in", SIGNED_IN), await browser.get("/imprint")):
+            assert "stehen auf Ihrer Rechnung" in words(page)
+    present(world, texts={"contact.how": {"de": "Rufen Sie 030 23125 100 an.", "en": "x"}})
+    async with visiting(world) as browser:
+        for page in (await browser.post("/sign-in", SIGNED_IN), await browser.get("/imprint")):
+            assert "Rufen Sie 030 23125 100 an." in words(page)

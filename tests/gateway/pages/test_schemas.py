@@ -28,7 +28,7 @@ async def test_a_schema_is_shown_group_by_group() -> None:
     async with visit(world_with_schema()) as browser:
         assert "Vertrag" in words(await browser.get("/schemas"))
         page = words(await browser.get("/schemas/contract"))
-    for word in ("Laufzeit und Frist", "Vertragsnummer", "eindeutig", "personenbezogen", "customer_service", "Beendet"):
+    for word in ("Laufzeit und Frist", "Vertragsnummer", "Eindeutig", "Personenbezogen", "Kundenservice", "Beendet"):
         assert word in page
 
 

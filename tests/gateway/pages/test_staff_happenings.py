@@ -151,6 +151,12 @@ class TestOfAContract:
         assert titles(response) == ["An der Reihe: Kündigung wird bestätigt", "Geändert"]
         assert "Ein Teil des Verlaufs" not in words(response)
 
+    async def test_a_credit_has_the_sign_that_customers_see(self, world: World, clerk: Browser) -> None:
+        facts = {"kind": "bonus", "direction": "credit", "amount_cents": 2_500, "currency": "EUR", "status": "open"}
+        bonus = happened("billing", "BillingEventRecorded", "2026-11-23T08:00:00Z", **facts, due_on="2027-01-15")
+        world.answer("GET", "billing", "/history", page(bonus))
+        assert titles(await clerk.get(EVENTS))[0] == "Bonus: +25,00 €, fällig am 15.01.2027 (Offen)"
+
 
 class TestOfPeople:
     async def test_a_contact_with_its_portal_users(self, world: World, clerk: Browser) -> None:
@@ -172,6 +178,19 @@ class TestOfPeople:
         assert streams(world.calls_to("GET", "identity", "/history")[0]) == [f"users/{DORA}"]
         assert soup(response).select(f"a[href='/users/{DORA}']")
         assert (await clerk.get("/events/user/nobody")).status_code == 404
+
+    async def test_what_users_do_themselves_was_done_in_the_portal(self, world: World, clerk: Browser) -> None:
+        told = [
+            {**happened("identity", name, f"2026-11-23T08:0{minute}:00Z", **data), "actor": "machine/m-1"}
+            for minute, (name, data) in enumerate(
+                [("UserSignedIn", {}), ("UserBlocked", {"reason": "x"}), ("UserRegistered", {"invited": True})]
+            )
+        ]
+        world.answer("GET", "identity", "/history", page(*reversed(told)))
+        response = await clerk.get(f"/events/user/{DORA}")
+        who = [each.get_text().rpartition("· ")[2] for each in soup(response).select(".event-when")]
+        assert titles(response) == ["Als Portalnutzer eingeladen", "Gesperrt: x", "Angemeldet"]
+        assert who == ["Angebundenes System", "Angebundenes System", "Im Portal"]
 
     async def test_in_english(self, world: World, clerk: Browser) -> None:
         expiry = happened("identity", "AccessExpirySet", "2026-11-23T08:00:00Z", expires_at=None)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.gateway.pages.customer_data import page
-from tests.gateway.pages.staff_data import BEN, DORA, MARIA, ben, desk, dora, entry, maria
+from tests.gateway.pages.staff_data import BEN, COMPANY, CONTRACT, DORA, MARIA, ben, desk, dora, entry, maria
 from tests.gateway.world import CUSTOMERS, STAFF, Browser, World, member, soup, user, visiting, words
 
 USER = f"/users/{DORA}"
@@ -292,6 +292,21 @@ class TestContacts:
         response = await clerk.post(f"{CONTACT}/delete", {"what": "delete"})
         assert response.status_code == 409
         assert "Sentence of record_in_use." in words(response)
+
+    @pytest.mark.parametrize(
+        ("address", "said", "erased"),
+        [
+            (CONTACT, "Der Kontakt K-1002 verschwindet", "Person unwiderruflich löschen"),
+            (f"/companies/{COMPANY}", "Die Firma F-3001 verschwindet", "Firma unwiderruflich löschen"),
+            (f"/contracts/{CONTRACT}", "Der Vertrag V-1003 verschwindet", ""),
+        ],
+    )
+    async def test_what_deleting_does_is_said_for_each_kind(
+        self, operator: Browser, address: str, said: str, erased: str
+    ) -> None:
+        response = await operator.get(f"{address}/delete")
+        assert said in words(response)
+        assert [each.get_text() for each in soup(response).select(".card-critical h2")] == ([erased] if erased else [])
 
     async def test_operators_erase_a_person_when_they_are_sure(self, world: World, operator: Browser) -> None:
         erase = f"/persons/contact/{BEN}/erase"

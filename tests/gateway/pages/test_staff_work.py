@@ -59,6 +59,11 @@ class TestOverview:
         assert "customer_service" in groups
         assert "Kündigung wird bestätigt" in words(response)
 
+    async def test_tasks_that_cannot_be_asked_for_are_not_counted(self, world: World, clerk: Browser) -> None:
+        world.away |= {"processes"}
+        (figure,) = soup(await clerk.get("/")).select(".counter a[href='/tasks'] strong")
+        assert figure.get_text() == "–"
+
     async def test_a_service_that_is_away_leaves_the_rest(self, world: World, clerk: Browser) -> None:
         world.away |= {"portal"}
         response = await clerk.get("/")
@@ -76,6 +81,7 @@ class TestOverview:
     async def test_a_notice_is_read(self, world: World, clerk: Browser) -> None:
         world.answer("GET", "portal", "/notices", page({**notice("n-1"), "group": "customer_service"}))
         assert soup(await clerk.get("/")).select("form[action='/notices/n-1/read']")
+        assert "V-1003 · Ben Krüger" in words(await clerk.get("/")).replace("\xa0", " ")
         world.answer("POST", "portal", "/notices/n-1/read", status=204)
         assert (await clerk.post("/notices/n-1/read")).status_code == 303
 
@@ -93,6 +99,40 @@ class TestContracts:
         for word in ("Vertrag V-1003", "1 Monat", "Ben Krüger", "142,00", "Kündigung", "Maria Kern"):
             assert word in words(response).replace("\xa0", " ")
         assert {f"/contacts/{BEN}", PROCESS, f"/events/contract/{CONTRACT}"} <= links(response)
+
+    @pytest.mark.parametrize(
+        ("amount_cents", "overdue_cents", "figures"),
+        [
+            (-2_150, 350, [("Guthaben", "21,50 €", "positive"), ("Überfällig", "3,50 €", "critical")]),
+            (14_200, 0, [("Saldo", "142,00 €", "")]),
+        ],
+    )
+    async def test_a_credit_is_no_alarm(
+        self,
+        world: World,
+        clerk: Browser,
+        amount_cents: int,
+        overdue_cents: int,
+        figures: list[tuple[str, str, str]],
+    ) -> None:
+        known = {**details()["balance"], "amount_cents": amount_cents, "overdue_cents": overdue_cents}
+        world.answer("GET", "portal", f"/contracts/{CONTRACT}", details(balance=known))
+        shown = soup(await clerk.get(PLACE)).select(".figure")[: len(figures)]
+        said = [each.get_text(" ").replace("\xa0", " ").split(maxsplit=1) for each in shown]
+        assert said == [[label, value] for label, value, _ in figures]
+        for figure, (_, _, kind) in zip(shown, figures, strict=True):
+            assert ("figure-critical" in figure["class"]) == (kind == "critical")
+
+    async def test_a_period_is_written_and_read_back_in_words(self, world: World, clerk: Browser) -> None:
+        path = f"/records/contract/{CONTRACT}"
+        world.answer("PATCH", "entities", path, {"id": CONTRACT, "effect": "updated", "version": 4})
+        form = soup(await clerk.get(f"{PLACE}/edit"))
+        assert form.select("input[name=v-notice][value='1 Monat']")
+        await clerk.post(f"{PLACE}/edit", {"seen": "3", "v-notice": "1 Monat"})
+        assert not world.calls_to("PATCH", "entities", path)
+        await clerk.post(f"{PLACE}/edit", {"seen": "3", "v-notice": "6 Wochen"})
+        assert world.calls_to("PATCH", "entities", path)[0].body == {"notice": "6 Wochen"}
+        assert "Das legt die Abrechnung fest." in words(await clerk.get(f"{PLACE}/edit"))
 
     async def test_money_that_cannot_be_shown_leaves_the_rest(self, world: World, clerk: Browser) -> None:
         world.refuse("GET", "portal", f"/contracts/{CONTRACT}", 403, "forbidden")
@@ -127,7 +167,7 @@ class TestContracts:
         response = await clerk.get(f"{PLACE}/portals/customers")
         asked = world.calls_to("GET", "portal", f"/contracts/{CONTRACT}")[0]
         assert (asked.query["portal_id"], asked.query["contact_id"]) == ("customers", BEN)
-        for word in ("14 Tage", "vom Kunden änderbar", "Vertrag kündigen", "Kündigung"):
+        for word in ("14 Tage", "Vom Kunden änderbar", "Vertrag kündigen", "Kündigung"):
             assert word in words(response)
         assert not soup(response).select("main form[method=post]")
 
@@ -359,9 +399,18 @@ class TestFailures:
             "file_names": {"f-1": "nachweis.pdf"},
         }
         world.answer("GET", "journeys", "/submissions/s-1/content", content)
+        cancelled = effect("cancel_contract", "done", "Ihre Kündigung ist eingegangen.", ends_on="2026-12-31")
+        begun = effect("start_process", "done", "„Kündigung“ hat begonnen.", instance_id=INSTANCE)
+        world.answer("GET", "portal", "/requests/s-1", request("done", cancelled, begun))
         response = await clerk.get("/submissions/s-1")
-        for word in ("AAAA-BBBB", "Umzug", "nachweis.pdf", "Ben Krüger"):
+        for word in ("AAAA-BBBB", "Umzug", "nachweis.pdf", "Ben Krüger", "PDF", "V-1003"):
             assert word in words(response)
+        assert [each.get_text() for each in soup(response).select(".effects li")] == [
+            "Die Kündigung zum 31.12.2026 ist eingegangen.",
+            "„Kündigung“ hat begonnen. Prozess ansehen",
+        ]
+        (back,) = soup(response).select(".header-back")
+        assert back["href"] == PLACE
         headers = {"Content-Type": "text/html", "Content-Disposition": "inline"}
         world.answers["GET", "journeys", "/files/f-1"] = httpx.Response(200, text="<script>", headers=headers)
         file = await clerk.get("/submissions/s-1/files/f-1")

@@ -53,7 +53,7 @@ async def test_the_list_says_which_mails_a_portal_words_itself() -> None:
         page = await browser.get("/templates")
         assert "Eingangsbestätigung" in words(page)
         assert [each.get_text(" ", strip=True) for each in soup(page).select(".language-own")] == [
-            "Deutsch (eigene Fassung)"
+            "Deutsch (Eigene Fassung)"
         ]
         assert (await browser.get("/templates?portal=nowhere")).status_code == 404
 

@@ -66,7 +66,7 @@ def test_right_answers_are_kept(field: dict[str, Any], value: Any, kept: Any) ->
 @pytest.mark.parametrize("empty", ["", "   ", None])
 def test_nothing_is_no_answer(empty: Any) -> None:
     assert answered({"x": {"type": "text"}}, x=empty) == ({}, {})
-    assert answered({"x": {"type": "text", "required": True}}, x=empty)[1] == {"x": "Please answer this question."}
+    assert answered({"x": {"type": "text", "required": True}}, x=empty)[1] == {"x": "Please fill this in."}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_in_german_too_and_all_at_once() -> None:
     fields = {"x": {"type": "money", "max_cents": 100_000}, "y": {"type": "text", "required": True}}
     assert answered(fields, "de", x=100_001)[1] == {
         "x": "Höchstens 1.000,00\xa0€ sind möglich.",
-        "y": "Bitte beantworten Sie diese Frage.",
+        "y": "Bitte füllen Sie dieses Feld aus.",
     }
     assert answered(fields, "de", z=1)[1] == {"z": "Diese Frage gibt es nicht."}
 
@@ -256,6 +256,36 @@ CASES = st.sampled_from(NAMES).flatmap(
 )
 
 
+@pytest.mark.parametrize(
+    ("is_asked", "ends_on", "said"),
+    [
+        (True, None, {"ends_on": "so früh wie möglich"}),
+        (True, "2027-01-31", {"ends_on": "31.01.2027"}),
+        (False, None, {}),
+    ],
+)
+def test_an_end_that_was_asked_and_left_open_is_said(is_asked: bool, ends_on: str | None, said: dict[str, str]) -> None:
+    shown = {"one": ("ends_on",)} if is_asked else {}
+    made = journey({"ends_on": {"type": "cancellation_date"}, "note": {"type": "text"}})
+    answers = {"ends_on": ends_on} if ends_on else {}
+    assert {each.field: each.text for each in summary_of(made, answers, shown, {}, "de")} == said
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ({"type": "text"}, "Please fill this in."),
+        ({"type": "choice", "options": OPTIONS}, "Please choose an answer."),
+        ({"type": "choices", "options": OPTIONS}, "Please choose an answer."),
+        ({"type": "boolean"}, "Please choose an answer."),
+        ({"type": "boolean", "confirm": True}, "Please confirm this."),
+        ({"type": "files"}, "Please upload a file."),
+    ],
+)
+def test_what_is_missing_is_asked_for_as_its_field_is_answered(field: dict[str, Any], said: str) -> None:
+    assert answered({"x": {**field, "required": True}})[1] == {"x": said}
+
+
 @given(case=CASES)
 def test_any_answers_are_kept_told_or_refused_and_hidden_ones_go_nowhere(case: Any) -> None:
     name, step, given_, stored = case
@@ -264,7 +294,7 @@ def test_any_answers_are_kept_told_or_refused_and_hidden_ones_go_nowhere(case: A
         kept = check_step(made, step, given=given_, stored=stored, records={}, now=NOW)
         everything = check_all(made, {**stored, **kept.answers}, {}, NOW)
         assert all(each.detail for each in tell((*kept.flaws, *everything.flaws), TEXTS, "de"))
-        list(summary_of(made, everything.answers, {}, "de"))
+        list(summary_of(made, everything.answers, everything.shown, {}, "de"))
         follows = consequences(made, {**stored, **kept.answers}, situation())
     except Rejected:
         return

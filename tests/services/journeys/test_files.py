@@ -181,7 +181,7 @@ async def test_files_of_questions_that_are_not_asked_and_files_taken_back_are_no
     id_ = await world.begin(contact_id, contract_id, journey_id="perhaps", action=None)
     customer = world.customer(contact_id)
     missing = await world.answer(id_, "one", customer, **{"with": True})
-    assert missing.json()["mistakes"] == [{"path": "hidden", "detail": "Please answer this question."}]
+    assert missing.json()["mistakes"] == [{"path": "hidden", "detail": "Please upload a file."}]
     hidden = (await world.send(id_, customer, field_name="hidden")).json()["file_id"]
     taken_back = (await world.send(id_, customer, field_name="kept")).json()["file_id"]
     await world.client.delete(f"/submissions/{id_}/files/{taken_back}", headers=customer)

@@ -209,7 +209,7 @@ async def test_what_began_goes_on_with_its_version(world: World) -> None:
 
     assert (await world.client.post(f"/submissions/{first}/submit", headers=customer)).status_code == 202
     refused = await world.client.post(f"/submissions/{second}/submit", headers=customer)
-    assert refused.json()["mistakes"] == [{"path": "reason", "detail": "Please answer this question."}]
+    assert refused.json()["mistakes"] == [{"path": "reason", "detail": "Please fill this in."}]
     assert refused.json()["steps"] == ["proof"]
     await world.answer(second, "proof", customer, reason="because")
     assert (await world.client.post(f"/submissions/{second}/submit", headers=customer)).status_code == 202

@@ -67,6 +67,9 @@ async def test_a_standard_wording_can_be_changed_in_one_language(notifications: 
     assert standard == standard_document("task_assigned")
     infos = (await client.get("/templates", headers=staff)).json()["items"]
     assert {info["template"]: info["needs_link"] for info in infos}["task_assigned"]
+    for language, greeting in (("de", "Guten Tag Frau Schmidt,"), ("en", "Hello Ms Schmidt,")):
+        asked = await client.get("/templates", headers=staff | {"Accept-Language": language})
+        assert asked.json()["items"][0]["variables"]["greeting"] == greeting
     own = {"portal": "customers", "template": "task_assigned", "de": {**standard["de"], "subject": "Los: {{ title }}"}}
     put = await client.put("/portals/customers/templates/task_assigned", json=own, headers=staff)
     assert put.status_code == 200, put.text

@@ -276,7 +276,7 @@ class TestRequests:
         (request,) = (await get(client, "/requests", headers))["items"]
         assert request["status"] == "done"
         assert [effect["text"]["de"] for effect in request["effects"]] == [
-            "Ihre Angaben wurden übernommen.",
+            "Ihre Angaben sind gespeichert.",
             "Ihre Kündigung zum 31.01.2027 ist eingegangen.",
             "„Kündigung“ hat begonnen.",
             "Eine Bestätigung wurde verschickt.",

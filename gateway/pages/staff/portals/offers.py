@@ -32,8 +32,7 @@ STEPS: Mapping[str, int] = {"up": -1, "down": 1}
 
 async def every(visit: Visit, kind: str) -> Response:
     """All offers of a kind in their order."""
-    portal, schemas = await side_by_side(open_portal(visit), read_schemas(visit))
-    return _list(visit, kind, portal, schemas)
+    return await _list(visit, kind)
 
 
 async def sort(visit: Visit, kind: str) -> Response:
@@ -46,7 +45,7 @@ async def sort(visit: Visit, kind: str) -> Response:
     offers = rules.moved(portal.document[kind], number, STEPS[word])
 
     async def again(_: Opened, refused: Refused) -> Response:
-        return _list(visit, kind, await open_portal(visit), await read_schemas(visit), refused)
+        return await _list(visit, kind, refused)
 
     return await keep(visit, portal, {kind: offers}, to=f"/{kind}", again=again)
 
@@ -119,7 +118,11 @@ for _kind in ("actions", "links"):
     pages.post(f"{_address}/{{offer_id}}/remove")(partial(remove, kind=_kind))
 
 
-def _list(visit: Visit, kind: str, portal: Opened, schemas: list[Document], refused: Refused | None = None) -> Response:
+async def _list(visit: Visit, kind: str, refused: Refused | None = None) -> Response:
+    """The offers with what they lead to; journeys that cannot be asked for now are named by their ids."""
+    portal, schemas, beside = await side_by_side(
+        open_portal(visit), read_schemas(visit), visit.together(journeys=read_all(visit, "journeys", "/journeys"))
+    )
     shapes = {schema["entity"]: schema for schema in schemas}
     offers = [(offer, rules.rows_of(offer["when"], shapes)) for offer in portal.document[kind]]
     return show(
@@ -129,6 +132,7 @@ def _list(visit: Visit, kind: str, portal: Opened, schemas: list[Document], refu
         refused=refused,
         template="offers",
         offers=offers,
+        journeys={each["journey"]: each["title"] for each in beside.journeys or ()},
         shapes=shapes,
         options_of=partial(rules.options_of, shapes=shapes),
         described_of=partial(rules.described_of, shapes=shapes),

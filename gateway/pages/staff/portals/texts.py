@@ -32,6 +32,8 @@ SPEAKING = re.compile(r"(^links\.\w+|[._](title|lead|text|welcome|note|body))$")
 imprint and privacy notice are. Labels of fields and buttons stay the same everywhere."""
 NOT_FOR_PORTALS = ".staff_"
 FACT = re.compile(r"\{\w+\}")
+WHOLE = {"imprint.body", "privacy.body"}
+"""Whoever writes these writes the whole page, and needs no facts in it."""
 OTHERS = "others"
 
 
@@ -52,14 +54,14 @@ async def change(visit: Visit) -> Response:
 
 
 def usual(visit: Visit) -> dict[str, Mapping[str, str]]:
-    """The texts that may be replaced, as they come: sentences of the portals' pages that name no facts."""
+    """The texts that may be replaced, as they come: whole pages, and sentences that name no facts."""
     return {
         key: {"de": said["de"], "en": said["en"]}
         for key, said in visit.rendering.texts.sentences.items()
         if key.partition(".")[0] in PAGES
         and SPEAKING.search(key)
         and NOT_FOR_PORTALS not in key
-        and not any(map(FACT.search, said.values()))
+        and (key in WHOLE or not any(map(FACT.search, said.values())))
     }
 
 
