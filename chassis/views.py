@@ -233,6 +233,42 @@ class ViewReader(Generic[D]):
 
         return Grouped(fetch)
 
+    def firsts(
+        self, by: str, sections: Sequence[str], order: str, limit: int, parameters: Callable[[], Mapping[str, object]]
+    ) -> Grouped[list[D]]:
+        """The first documents of each value of an expression: of the first section, then of the next, each in an order.
+
+        A section is an SQL condition. Values that are asked for at the same time share a query, which gets the
+        parameters of its moment; write it so that an index has each section in its order.
+        """
+        section = "(SELECT {}::int AS section, key, doc FROM {} WHERE {} = wanted.by AND {} ORDER BY {} LIMIT {})"
+        parts = [
+            sql.SQL(section).format(
+                sql.Literal(number),
+                sql.Identifier(self.view.table),
+                *map(sql.SQL, (by, each, order)),
+                sql.Literal(limit),
+            )
+            for number, each in enumerate(sections)
+        ]
+        statement = sql.SQL(
+            "SELECT wanted.by, doc::text FROM unnest(%(keys)b::text[]) AS wanted (by), LATERAL ({}) AS found"
+            " ORDER BY wanted.by, section, {}"
+        ).format(sql.SQL(" UNION ALL ").join(parts), sql.SQL(order))
+        query = statement.as_bytes()
+
+        async def fetch(keys: list[str]) -> dict[str, list[D]]:
+            found: dict[str, list[D]] = {}
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(query, {**parameters(), "keys": arrays.texts(keys)}, prepare=True)
+                for key, doc in await cursor.fetchall():
+                    documents = found.setdefault(key, [])
+                    if len(documents) < limit:
+                        documents.append(self.view.document.model_validate_json(doc))
+            return found
+
+        return Grouped(fetch)
+
     async def _rows(
         self, where: str, parameters: Sequence[object], order: str, limit: int, offset: int
     ) -> list[tuple[str, str]]:

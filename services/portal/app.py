@@ -19,9 +19,9 @@ from services.portal.notices import api as notices_api
 from services.portal.notices.views import NOTICES
 from services.portal.overview import api as overview_api
 from services.portal.pages import api as pages_api
-from services.portal.pages.contract_page import ContractPages
+from services.portal.pages.contract_page import SHOWN_BILLING_EVENTS, ContractPages
 from services.portal.pages.me import MePages
-from services.portal.pages.queries import OpenSums
+from services.portal.pages.queries import FirstBillingEvents, OpenSums
 from services.portal.pages.views import BILLING_EVENTS, CONTACTS, CONTRACTS, INSTALMENTS
 from services.portal.processes import api as processes_api
 from services.portal.processes.queries import ProcessesOfRecords
@@ -54,6 +54,7 @@ def create(settings: Settings, *, keys: Keys | None = None, clock: Clock = utc_n
         instalments=service.view(INSTALMENTS),
         cancellations=service.view(CANCELLATIONS),
         billing_events=billing_events,
+        first_billing_events=FirstBillingEvents(billing_events, today, SHOWN_BILLING_EVENTS),
         open_sums=OpenSums(billing_events, today),
         processes=ProcessesOfRecords(pool),
         files=FilesOfRecords(pool),

@@ -20,11 +20,10 @@ from services.portal.definitions.shown import ShownGroup, groups, permitted
 from services.portal.definitions.views import Definitions, definitions_for
 from services.portal.offers.rules import OfferedAction, OfferedLink, actions_at, facts_of, links_at
 from services.portal.pages.answers import Answer, Balance, BillingEvent, Contract, Delivery, NextPayment
-from services.portal.pages.queries import OpenSums, billing_events_page
+from services.portal.pages.queries import FirstBillingEvents, OpenSums
 from services.portal.pages.views import BillingEventDoc, ContactDoc, ContractDoc, InstalmentsDoc
 from services.portal.processes.answers import Process, process_answer
 from services.portal.processes.queries import Found, ProcessesOfRecords
-from services.portal.reading import Slice
 from services.portal.requests.answers import ShownFile, files_answer
 from services.portal.requests.queries import FilesOfRecords
 from services.portal.visitor import Visit, Visitor, paying, portal_of
@@ -65,6 +64,7 @@ class ContractPages:
     instalments: ViewReader[InstalmentsDoc]
     cancellations: ViewReader[CancellationDoc]
     billing_events: ViewReader[BillingEventDoc]
+    first_billing_events: FirstBillingEvents
     open_sums: OpenSums
     processes: ProcessesOfRecords
     files: FilesOfRecords
@@ -87,11 +87,11 @@ class ContractPages:
             self.open_sums.of(contract_id),
             self.processes.of(contract_id),
             self.files.of(owner, contract_id),
-            billing_events_page(self.billing_events, [contract_id], self.today(), Slice(SHOWN_BILLING_EVENTS, None)),
+            self.first_billing_events.of(contract_id),
         )
         (
             (found, known, contract, instalments, cancellation, persons),
-            (sums, processes, files, (events, today)),
+            (sums, processes, files, events),
         ) = await asyncio.gather(documents, lists)
         visitor = Visitor.of(visited, found)
         if contract is None or (owner and not contract.belongs_to(owner, visitor.audience)):
@@ -103,14 +103,14 @@ class ContractPages:
         values = contract.values(persons.get(contract.person_id or ""))
         shown = permitted(values, seen)
         facts = facts_of(persons.get(owner or contract.holder or ""), contract=values)
-        now, paid = self.clock(), visitor.sees_money
+        now, today, paid = self.clock(), self.today(), visitor.sees_money
         plan = instalments.plan if instalments and paid else None
         return ContractDetails(
             contract=Contract.of(contract, shown, shape),
             delivery=Delivery.of(shown),
             balance=Balance.of(sums.get(contract_id, {}), plan) if paid else None,
             next_payment=NextPayment.of(plan, today),
-            billing_events=[BillingEvent.of(event, today) for event in events.items] if paid else [],
+            billing_events=[BillingEvent.of(event, today) for event in events] if paid else [],
             instalments=instalments if instalments and paid else InstalmentsDoc(),
             groups=groups(shape, values, seen, visitor.changeable(shape)),
             cancellation=cancellation_answer(cancellation, seen, self.texts),

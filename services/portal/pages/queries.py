@@ -98,6 +98,23 @@ async def billing_events_page(
     return paged(found, wanted.limit, cursor_behind), today
 
 
+class FirstBillingEvents:
+    """The billing events that the page of a contract begins with, in the order of `billing_events_page`."""
+
+    def __init__(self, events: ViewReader[BillingEventDoc], today: Callable[[], date], count: int) -> None:
+        overdue = _IS_OVERDUE % "%(today)s"
+        self._firsts = events.firsts(
+            by="doc->>'contract_id'",
+            sections=[overdue, f"NOT {overdue}"],
+            order=_LATEST_DUE_FIRST,
+            limit=count,
+            parameters=lambda: {"today": str(today())},
+        )
+
+    async def of(self, contract_id: str) -> list[BillingEventDoc]:
+        return (await self._firsts.load([contract_id])).get(contract_id, [])
+
+
 class OpenSums:
     """What is open on contracts, by their currencies, on the day that it is."""
 
