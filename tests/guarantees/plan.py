@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 LONG = os.environ.get("PORTICO_GUARANTEES") == "long"
-#: How long the long form takes, about.
+#: Tests that repeat themselves share most of this in the long form; the others take their time once, 15 minutes in all.
 SECONDS = float(os.environ.get("PORTICO_GUARANTEES_SECONDS") or 600)
 SEED = int(os.environ.get("PORTICO_SEED") or random.SystemRandom().randrange(10**6))
-#: The others take their time once; those that repeat themselves share the rest.
 SHARE = 0.7
 REPEATING_TESTS = 18
 
