@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
 from typing import Any
 
 from starlette.responses import Response
 
-from chassis.texts import ZONE
 from gateway.pages.customer.documents import names_of
 from gateway.routing import Pages
 from gateway.visit import Away, Refused, Visit
@@ -29,15 +27,14 @@ async def contract(visit: Visit) -> Response:
     files = found["documents"][:MOST_DOCUMENTS]
     beside = await visit.together(
         names=names_of(visit, files),
-        ending=_asked(visit, id_, "cancellation-preview" if is_customer and not cancelled else None),
-        change=_asked(visit, id_, "instalment-preview" if _may_be_refused(found) and not cancelled else None),
+        ending=_preview(visit, id_, "cancellation", asked=is_customer and not cancelled),
+        change=_preview(visit, id_, "instalment", asked=_may_be_refused(found) and not cancelled),
     )
     context = {
         "page": {**found, "documents": files},
         "groups": _known(found["groups"]),
         "is_customer": is_customer,
         "cancelled": cancelled,
-        "coming": coming(found, datetime.now(ZONE).date()),
         **vars(beside),
     }
     return visit.show("customer/contract.html", **context)
@@ -63,15 +60,6 @@ def _known(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [group for group in known if group["attributes"]]
 
 
-def coming(found: Mapping[str, Any], today: date) -> list[dict[str, Any]]:
-    """The instalments from today on; behind the end of a contract there are none, whatever the plan has."""
-    plan, cancelled = found["instalments"]["plan"], _cancelled(found)
-    last_day = (cancelled or {}).get("ends_on")
-    schedule = plan["schedule"] if plan else []
-    left = [each for each in schedule if str(today) <= each["due_on"] <= (last_day or each["due_on"])]
-    return sorted(left, key=lambda each: str(each["due_on"]))
-
-
 def _may_be_refused(found: Mapping[str, Any]) -> bool:
     """Whether it is worth a question, before somebody tries to change his instalment in vain."""
     plan, pending = found["instalments"]["plan"], found["instalments"]["pending"]
@@ -84,12 +72,12 @@ def _cancelled(found: Mapping[str, Any]) -> dict[str, Any] | None:
     return last if last and last["status"] in CANCELLED else None
 
 
-async def _asked(visit: Visit, contract_id: str, what: str | None) -> dict[str, Any] | Away | None:
-    """What billing would answer; Away while it is, None where it does not say."""
-    if what is None:
+async def _preview(visit: Visit, contract_id: str, what: str, *, asked: bool) -> dict[str, Any] | Away | None:
+    """What billing would answer, if it is asked; Away while it is, None where it does not say."""
+    if not asked:
         return None
     try:
-        preview: dict[str, Any] = await visit.get("billing", f"/contracts/{contract_id}/{what}")
+        preview: dict[str, Any] = await visit.get("billing", f"/contracts/{contract_id}/{what}-preview")
     except Away as away:
         return away
     except Refused:

@@ -50,6 +50,12 @@ class CancellationDoc(Document):
     cancellation: Cancellation | None = None
     refusal: Refusal | None = None
 
+    @property
+    def last_day(self) -> date | None:
+        """The last day of a contract that ends by a cancellation, or is to."""
+        last = self.cancellation
+        return last.ends_on if last and last.status != "withdrawn" else None
+
 
 def key(envelope: Envelope) -> str | None:
     event = envelope.event

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from contracts.billing import BillingKind, BillingStatus, Direction
-from contracts.common import Json, Text
+from contracts.common import Instalment, Json, Text
 from services.portal.definitions.shape import Shape
 from services.portal.definitions.shown import said
 from services.portal.pages.queries import DEFAULT_CURRENCY, Sums, is_overdue
@@ -102,19 +102,17 @@ class Balance(Answer):
 
 
 class NextPayment(Answer):
-    """The next instalment of the plan in force that falls due today or later."""
+    """The first of the instalments to come."""
 
     due_on: date
     amount_cents: int
     currency: str
 
     @classmethod
-    def of(cls, plan: Plan | None, today: date) -> NextPayment | None:
-        coming = [item for item in plan.schedule if item.due_on >= today] if plan else []
-        if plan is None or not coming:
+    def of(cls, plan: Plan | None, to_come: Sequence[Instalment]) -> NextPayment | None:
+        if plan is None or not to_come:
             return None
-        first = min(coming, key=lambda item: item.due_on)
-        return cls(due_on=first.due_on, amount_cents=first.amount_cents, currency=plan.currency)
+        return cls(due_on=to_come[0].due_on, amount_cents=to_come[0].amount_cents, currency=plan.currency)
 
 
 class ListedContract(Contract):
@@ -187,6 +185,13 @@ class BillingEventPage(Answer):
 
     items: list[BillingEvent]
     next: str | None = Field(description="The `cursor` of the next page; null on the last one")
+
+
+def coming(plan: Plan | None, today: date, *last_days: date | None) -> list[Instalment]:
+    """What of a plan falls due today or later; behind the last day of a contract nothing does."""
+    last_day = min((day for day in last_days if day), default=date.max)
+    due = [item for item in plan.schedule if today <= item.due_on <= last_day] if plan else []
+    return sorted(due, key=lambda item: item.due_on)
 
 
 def _text(values: dict[str, Json], name: str) -> str | None:

@@ -26,6 +26,7 @@ from services.portal.pages.answers import (
     ContractPage,
     ListedContract,
     NextPayment,
+    coming,
 )
 from services.portal.pages.contract_page import CONTRACT, ContractDetails, ContractPages
 from services.portal.pages.me import Me, MePages
@@ -91,12 +92,12 @@ def router(pages: Pages, fresh: Fresh) -> APIRouter:
         plans, sums = await asyncio.gather(pages.contract.instalments.get_many(ids), pages.contract.open_sums.of(*ids))
         items = []
         for item in page.items:
-            plan = plans[item.id].plan if item.id in plans else None
+            plan = plans[item.id].plan if item.id in plans and visitor.sees_money else None
             items.append(
                 ListedContract(
                     **dict(Contract.of(item, permitted(item.attributes, seen), shape)),
                     balance=Balance.of(sums.get(item.id, {}), plan) if visitor.sees_money else None,
-                    next_payment=NextPayment.of(plan, pages.contract.today()) if visitor.sees_money else None,
+                    next_payment=NextPayment.of(plan, coming(plan, pages.contract.today(), item.last_day)),
                 )
             )
         return conditional(request, ContractPage(items=items, next=page.next))

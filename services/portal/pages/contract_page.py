@@ -13,13 +13,14 @@ from chassis.errors import NotFound
 from chassis.streams import Clock
 from chassis.texts import Texts
 from chassis.views import ViewReader
+from contracts.common import Instalment
 from services.portal.cancellations.answers import CancellationState, cancellation_answer
 from services.portal.cancellations.views import CancellationDoc
 from services.portal.configuration.views import Portals
 from services.portal.definitions.shown import ShownGroup, groups, permitted
 from services.portal.definitions.views import Definitions, definitions_for
 from services.portal.offers.rules import OfferedAction, OfferedLink, actions_at, facts_of, links_at
-from services.portal.pages.answers import Answer, Balance, BillingEvent, Contract, Delivery, NextPayment
+from services.portal.pages.answers import Answer, Balance, BillingEvent, Contract, Delivery, NextPayment, coming
 from services.portal.pages.queries import FirstBillingEvents, OpenSums
 from services.portal.pages.views import BillingEventDoc, ContactDoc, ContractDoc, InstalmentsDoc
 from services.portal.processes.answers import Process, process_answer
@@ -44,6 +45,9 @@ class ContractDetails(Answer):
     )
     instalments: InstalmentsDoc = Field(
         description="The plan in force with its schedule; beside it what waits for the ERP, and what it decided last"
+    )
+    coming_instalments: list[Instalment] = Field(
+        description="What of the schedule falls due today or later; behind the end of a contract nothing does"
     )
     groups: list[ShownGroup] = Field(description="What users of the portal may see of it, as its schema groups it")
     cancellation: CancellationState | None
@@ -105,13 +109,15 @@ class ContractPages:
         facts = facts_of(persons.get(owner or contract.holder or ""), contract=values)
         now, today, paid = self.clock(), self.today(), visitor.sees_money
         plan = instalments.plan if instalments and paid else None
+        to_come = coming(plan, today, contract.last_day, cancellation.last_day if cancellation else None)
         return ContractDetails(
             contract=Contract.of(contract, shown, shape),
             delivery=Delivery.of(shown),
             balance=Balance.of(sums.get(contract_id, {}), plan) if paid else None,
-            next_payment=NextPayment.of(plan, today),
+            next_payment=NextPayment.of(plan, to_come),
             billing_events=[BillingEvent.of(event, today) for event in events] if paid else [],
             instalments=instalments if instalments and paid else InstalmentsDoc(),
+            coming_instalments=to_come,
             groups=groups(shape, values, seen, visitor.changeable(shape)),
             cancellation=cancellation_answer(cancellation, seen, self.texts),
             processes=[process_answer(Found(process, contract.number), visitor) for process in processes],

@@ -55,6 +55,15 @@ class ContractDoc(Document):
         return contact_id is not None and contact_id == (self.installer if audience == "installer" else self.holder)
 
     @property
+    def last_day(self) -> date | None:
+        """The day on which it ends, as far as that is known."""
+        ends_on = self.attributes.get("ends_on")
+        try:
+            return date.fromisoformat(ends_on) if isinstance(ends_on, str) else None
+        except ValueError:
+            return None
+
+    @property
     def person_id(self) -> str | None:
         """The contact who has its personal attributes."""
         return contact_of(self.person)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from tests.gateway.world import World
+import httpx
+
+from tests.gateway.world import World, user, visiting
 
 TODAY = datetime.now(UTC).date()
 CONTRACT = "0b7e9a52-93f9-5bb1-8b8c-1f0f6a1f8a11"
@@ -21,6 +23,11 @@ def both(de: str, en: str) -> dict[str, str]:
 
 def day(shift: int) -> str:
     return str(TODAY + timedelta(days=shift))
+
+
+def short(iso: str) -> str:
+    """A date as German pages write it."""
+    return date.fromisoformat(iso).strftime("%d.%m.%Y")
 
 
 def page(*items: dict[str, Any], next: str | None = None) -> dict[str, Any]:  # noqa: A002 as the APIs name it
@@ -199,6 +206,7 @@ def details(**more: Any) -> dict[str, Any]:
         "next_payment": {"due_on": day(20), "amount_cents": 14_200, "currency": "EUR"},
         "billing_events": [event("paid", overdue=False, status="closed", paid_on=day(-9))],
         "instalments": {"plan": plan(), "pending": None, "last_decision": None},
+        "coming_instalments": plan()["schedule"],
         "groups": [
             {
                 "id": "terms",
@@ -258,3 +266,8 @@ def world() -> World:
     made.answer("GET", "journeys", f"/submissions/{SUBMISSION}/content", sent)
     made.answer("GET", "journeys", "/drafts", {"items": []})
     return made
+
+
+async def shown(made: World, path: str, language: str = "de", **owner: Any) -> httpx.Response:
+    async with visiting(made, owner=user(language=language, **owner), language=language) as browser:
+        return await browser.get(path)

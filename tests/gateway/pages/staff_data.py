@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
+
 from services.entities.app import PACKAGED
 from tests.gateway.pages.customer_data import both, details, page
-from tests.gateway.world import World
+from tests.gateway.world import World, soup
 
 BEN = "a99d48aa-c6a1-5d9e-986c-283b2767f2f2"
 CONTRACT = "0b7e9a52-93f9-5bb1-8b8c-1f0f6a1f8a11"
@@ -14,6 +16,9 @@ INSTANCE = "86216e2c-fcd2-5d7e-b11a-418fa53ca5c6"
 COMPANY = "5d2c0d7e-1f0b-5c0e-9a55-6a7d1b2c3d4e"
 DORA = "e7f24967-6d54-47e3-8084-9976d1022eee"
 MARIA = "c4244107-7516-4326-87c2-7fe47219f26f"
+PLACE = f"/contracts/{CONTRACT}"
+PROCESS = f"/processes/{INSTANCE}"
+STEP = f"{PROCESS}/steps/confirm"
 PORTALS = page({"portal": "customers", "name": both("Mein Lindenau", "My Lindenau"), "enabled": True})
 
 
@@ -236,3 +241,7 @@ def desk() -> World:
     mail = {"id": "m-1", "template": "receipt", "state": "failed", "created_at": "2026-11-20T09:00:00Z"}
     world.answer("GET", "notifications", "/messages", page(mail))
     return world
+
+
+def links(response: httpx.Response) -> set[str]:
+    return {str(link["href"]) for link in soup(response).select("main a")}

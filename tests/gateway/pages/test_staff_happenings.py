@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from tests.gateway.pages.staff_data import (
     INSTANCE,
     MARIA,
     ben,
-    desk,
     dora,
     happened,
 )
@@ -26,17 +24,6 @@ from tests.gateway.world import STAFF, Browser, Call, World, member, soup, visit
 EVENTS = f"/events/contract/{CONTRACT}"
 RELATION = f"/contacts/{BEN}/relations/company"
 API_RELATION = f"/records/contact/{BEN}/relations/company"
-
-
-@pytest.fixture
-def world() -> World:
-    return desk()
-
-
-@pytest.fixture
-async def clerk(world: World) -> AsyncIterator[Browser]:
-    async with visiting(world, STAFF, member()) as browser:
-        yield browser
 
 
 def titles(response: Any) -> list[str]:

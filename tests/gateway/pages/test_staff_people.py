@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.gateway.pages.customer_data import page
-from tests.gateway.pages.staff_data import BEN, COMPANY, CONTRACT, DORA, MARIA, ben, desk, dora, entry, maria
+from tests.gateway.pages.staff_data import BEN, COMPANY, CONTRACT, DORA, MARIA, ben, dora, entry, maria
 from tests.gateway.world import CUSTOMERS, STAFF, Browser, World, member, soup, user, visiting, words
 
 USER = f"/users/{DORA}"
@@ -19,17 +19,6 @@ CONTACT = f"/contacts/{BEN}"
 RECORD = f"/records/contact/{BEN}"
 FILLED = {"seen": "3", "v-first_name": "Ben", "v-last_name": "Krüger", "v-email": "ben@example.org"}
 FILLED |= {"v-city": "Tettau", "v-language": "de", "v-divisions-shown": "yes", "v-divisions": "gas"}
-
-
-@pytest.fixture
-def world() -> World:
-    return desk()
-
-
-@pytest.fixture
-async def clerk(world: World) -> AsyncIterator[Browser]:
-    async with visiting(world, STAFF, member()) as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -1,51 +1,25 @@
-"""Staff at work: overview, contracts, tasks and processes, imports, history, what failed."""
+"""Staff at work: overview, imports, history, what failed."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator
 from io import StringIO
 from typing import Any
 
 import httpx
-import pytest
 
-from tests.gateway.pages.customer_data import both, details, effect, notice, page, process, request
-from tests.gateway.pages.staff_data import BEN, CONTRACT, INSTANCE, MARIA, desk, entry, instance
-from tests.gateway.world import STAFF, Browser, World, member, soup, visiting, words
-
-PLACE = f"/contracts/{CONTRACT}"
-PROCESS = f"/processes/{INSTANCE}"
-STEP = f"{PROCESS}/steps/confirm"
-API_STEP = f"/instances/{INSTANCE}/steps/confirm"
-CANCELLATION = {
-    "last": {
-        "cancellation_id": "k-1",
-        "status": "requested",
-        "requested_on": "2026-11-20",
-        "ends_on": "2026-12-31",
-        "basis": "open_ended",
-        "notice": "P1M",
-        "reason": None,
-        "decided_at": None,
-    },
-    "refusal": None,
-}
-
-
-@pytest.fixture
-def world() -> World:
-    return desk()
-
-
-@pytest.fixture
-async def clerk(world: World) -> AsyncIterator[Browser]:
-    async with visiting(world, STAFF, member()) as browser:
-        yield browser
-
-
-def links(response: httpx.Response) -> set[str]:
-    return {str(link["href"]) for link in soup(response).select("main a")}
+from tests.gateway.pages.customer_data import both, effect, notice, page, request
+from tests.gateway.pages.staff_data import (
+    BEN,
+    CONTRACT,
+    INSTANCE,
+    PLACE,
+    PROCESS,
+    STEP,
+    entry,
+    links,
+)
+from tests.gateway.world import Browser, World, soup, words
 
 
 class TestOverview:
@@ -84,208 +58,6 @@ class TestOverview:
         assert "V-1003 · Ben Krüger" in words(await clerk.get("/")).replace("\xa0", " ")
         world.answer("POST", "portal", "/notices/n-1/read", status=204)
         assert (await clerk.post("/notices/n-1/read")).status_code == 303
-
-
-class TestContracts:
-    async def test_the_list_names_holders_with_one_question(self, world: World, clerk: Browser) -> None:
-        response = await clerk.get("/contracts?is-status=in_cancellation")
-        for word in ("V-1003", "In Kündigung", "Erdgas Komfort", "Ben Krüger"):
-            assert word in words(response)
-        (asked,) = world.calls_to("GET", "entities", "/records/contact")
-        assert asked.query["ids"] == BEN
-
-    async def test_a_contract_with_what_belongs_to_it(self, world: World, clerk: Browser) -> None:
-        response = await clerk.get(PLACE)
-        for word in ("Vertrag V-1003", "1 Monat", "Ben Krüger", "142,00", "Kündigung", "Maria Kern"):
-            assert word in words(response).replace("\xa0", " ")
-        assert {f"/contacts/{BEN}", PROCESS, f"/events/contract/{CONTRACT}"} <= links(response)
-
-    @pytest.mark.parametrize(
-        ("amount_cents", "overdue_cents", "figures"),
-        [
-            (-2_150, 350, [("Guthaben", "21,50 €", "positive"), ("Überfällig", "3,50 €", "critical")]),
-            (14_200, 0, [("Saldo", "142,00 €", "")]),
-        ],
-    )
-    async def test_a_credit_is_no_alarm(
-        self,
-        world: World,
-        clerk: Browser,
-        amount_cents: int,
-        overdue_cents: int,
-        figures: list[tuple[str, str, str]],
-    ) -> None:
-        known = {**details()["balance"], "amount_cents": amount_cents, "overdue_cents": overdue_cents}
-        world.answer("GET", "portal", f"/contracts/{CONTRACT}", details(balance=known))
-        shown = soup(await clerk.get(PLACE)).select(".figure")[: len(figures)]
-        said = [each.get_text(" ").replace("\xa0", " ").split(maxsplit=1) for each in shown]
-        assert said == [[label, value] for label, value, _ in figures]
-        for figure, (_, _, kind) in zip(shown, figures, strict=True):
-            assert ("figure-critical" in figure["class"]) == (kind == "critical")
-
-    async def test_a_period_is_written_and_read_back_in_words(self, world: World, clerk: Browser) -> None:
-        path = f"/records/contract/{CONTRACT}"
-        world.answer("PATCH", "entities", path, {"id": CONTRACT, "effect": "updated", "version": 4})
-        form = soup(await clerk.get(f"{PLACE}/edit"))
-        assert form.select("input[name=v-notice][value='1 Monat']")
-        await clerk.post(f"{PLACE}/edit", {"seen": "3", "v-notice": "1 Monat"})
-        assert not world.calls_to("PATCH", "entities", path)
-        await clerk.post(f"{PLACE}/edit", {"seen": "3", "v-notice": "6 Wochen"})
-        assert world.calls_to("PATCH", "entities", path)[0].body == {"notice": "6 Wochen"}
-        assert "Das legt die Abrechnung fest." in words(await clerk.get(f"{PLACE}/edit"))
-
-    async def test_money_that_cannot_be_shown_leaves_the_rest(self, world: World, clerk: Browser) -> None:
-        world.refuse("GET", "portal", f"/contracts/{CONTRACT}", 403, "forbidden")
-        assert (await clerk.get(PLACE)).status_code == 200
-        world.away |= {"portal"}
-        response = await clerk.get(PLACE)
-        assert "Gerade nicht erreichbar" in words(response)
-        assert "Erdgas Komfort" in words(response)
-
-    @pytest.mark.parametrize(("what", "body"), [("confirm", None), ("withdraw", {"reason": "bleibt"})])
-    async def test_a_cancellation_is_decided(self, world: World, clerk: Browser, what: str, body: Any) -> None:
-        world.answer("GET", "portal", f"/contracts/{CONTRACT}", details(cancellation=CANCELLATION))
-        assert soup(await clerk.get(PLACE)).select(f"input[name=what][value={what}]")
-        path = f"/contracts/{CONTRACT}/cancellations/k-1/{what}"
-        world.answer("POST", "billing", path, {})
-        fields = {"what": what, "cancellation": "k-1", "reason": "bleibt"}
-        assert (await clerk.post(f"{PLACE}/cancellation", fields)).headers["Location"] == PLACE
-        assert world.calls_to("POST", "billing", path)[0].body == body
-        assert (await clerk.post(f"{PLACE}/cancellation", {**fields, "what": "dance"})).status_code == 404
-
-    async def test_a_refused_decision_is_told(self, world: World, clerk: Browser) -> None:
-        world.refuse("POST", "billing", f"/contracts/{CONTRACT}/cancellations/k-1/confirm", 409, "contract_ended")
-        response = await clerk.post(f"{PLACE}/cancellation", {"what": "confirm", "cancellation": "k-1"})
-        assert response.status_code == 409
-        assert "Sentence of contract_ended." in words(response)
-
-    async def test_as_its_customer_sees_it(self, world: World, clerk: Browser) -> None:
-        notice = {"name": "notice", "label": both("Frist", "Notice"), "type": "period", "text": None, "editable": True}
-        group = {"id": "terms", "label": both("Laufzeit", "Term"), "attributes": [{**notice, "value": "P14D"}]}
-        shown = details(processes=[process()], groups=[group])
-        world.answer("GET", "portal", f"/contracts/{CONTRACT}", shown)
-        response = await clerk.get(f"{PLACE}/portals/customers")
-        asked = world.calls_to("GET", "portal", f"/contracts/{CONTRACT}")[0]
-        assert (asked.query["portal_id"], asked.query["contact_id"]) == ("customers", BEN)
-        for word in ("14 Tage", "Vom Kunden änderbar", "Vertrag kündigen", "Kündigung"):
-            assert word in words(response)
-        assert not soup(response).select("main form[method=post]")
-
-    async def test_all_billing_events(self, world: World, clerk: Browser) -> None:
-        events = page(*details()["billing_events"], next="more")
-        world.answer("GET", "portal", f"/contracts/{CONTRACT}/billing-events", events)
-        response = await clerk.get(f"{PLACE}/billing-events")
-        assert "142,00" in words(response)
-        assert f"{PLACE}/billing-events?cursor=more" in links(response)
-
-    async def test_starting_a_process(self, world: World, clerk: Browser) -> None:
-        world.answer("POST", "processes", "/instances", {"instance_id": INSTANCE}, 201)
-        response = await clerk.post(f"{PLACE}/processes", {"process": "cancellation", "portal": ""})
-        assert response.headers["Location"] == PROCESS
-        (sent,) = world.calls_to("POST", "processes", "/instances")
-        record = {"entity": "contract", "id": CONTRACT}
-        assert sent.body == {"process": "cancellation", "record": record, "portal_id": None}
-
-    async def test_one_that_is_not_there(self, clerk: Browser) -> None:
-        for path in ("", "/edit", "/delete", "/billing-events", "/portals/customers"):
-            assert (await clerk.get(f"/contracts/nothing{path}")).status_code == 404
-
-
-class TestBoard:
-    async def test_tasks_by_whose_they_are(self, world: World, clerk: Browser) -> None:
-        for whose, name, value in (("metering", "group", "metering"), ("mine", "staff", "s-1")):
-            await clerk.get(f"/tasks?whose={whose}&overdue=yes")
-            query = world.calls_to("GET", "processes", "/tasks")[-1].query
-            assert (query[name], query["overdue"]) == (value, "true")
-
-    async def test_a_task_is_done_from_the_list(self, world: World, clerk: Browser) -> None:
-        response = await clerk.get("/tasks?overdue=yes")
-        for word in ("Kündigung wird bestätigt", "V-1003", "Ben Krüger", "Überfällig"):
-            assert word in words(response)
-        form = soup(response).select_one(f"form[action='{STEP}']")
-        assert form is not None
-        fields = {str(field["name"]): str(field["value"]) for field in form.select("input")}
-        world.answer("POST", "processes", f"{API_STEP}/complete", {})
-        done = await clerk.post(STEP, {"what": fields["what"], "next": fields["next"]})
-        assert done.headers["Location"] == "/tasks?overdue=yes"
-
-    async def test_nobody_is_led_elsewhere(self, world: World, clerk: Browser) -> None:
-        world.answer("POST", "processes", f"{API_STEP}/complete", {})
-        done = await clerk.post(STEP, {"what": "complete", "next": "//evil.example"})
-        assert done.headers["Location"] == "/"
-
-    async def test_a_list_or_columns(self, world: World, clerk: Browser) -> None:
-        assert soup(await clerk.get("/processes")).select("tbody tr")
-        query = world.calls_to("GET", "processes", "/instances")[-1].query
-        assert query["status"] == "open"
-        response = await clerk.get("/processes?process=cancellation&view=board")
-        lanes = soup(response).select(".lane")
-        assert [len(lane.select(".lane-card")) for lane in lanes] == [0, 1]
-        await clerk.get("/processes?status=all")
-        assert "status" not in world.calls_to("GET", "processes", "/instances")[-1].query
-
-    @pytest.mark.parametrize(
-        ("what", "fields", "body"),
-        [
-            ("complete", {}, None),
-            ("skip", {"reason": "unnötig"}, {"reason": "unnötig"}),
-            ("reopen", {"reason": ""}, {"reason": None}),
-            ("assignee", {"assignee": "group:metering"}, {"assignee": {"kind": "group", "group": "metering"}}),
-            (
-                "assignee",
-                {"assignee": f"staff:{MARIA}"},
-                {"assignee": {"kind": "staff", "staff_id": MARIA}},
-            ),
-            (
-                "assignee",
-                {"assignee": f"contact:customer:{BEN}"},
-                {"assignee": {"kind": "contact", "role": "customer", "contact_id": BEN}},
-            ),
-        ],
-    )
-    async def test_what_is_done_with_a_step(
-        self, world: World, clerk: Browser, what: str, fields: dict[str, str], body: Any
-    ) -> None:
-        world.answer("POST", "processes", f"{API_STEP}/{what}", {})
-        for _ in range(2):
-            response = await clerk.post(STEP, {"what": what, **fields})
-            assert (response.status_code, response.headers["Location"]) == (303, PROCESS)
-        first, second = world.calls_to("POST", "processes", f"{API_STEP}/{what}")
-        assert first.body == body
-        assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
-
-    async def test_a_process_tells_who_did_what(self, clerk: Browser) -> None:
-        response = await clerk.get(PROCESS)
-        for word in ("Angaben prüfen", "Maria Kern", "Überfällig", "Ben Krüger", "Kundenservice"):
-            assert word in words(response)
-        choices = {option["value"] for option in soup(response).select("select[name=assignee] option")}
-        assert {"group:customer_service", f"staff:{MARIA}", f"contact:customer:{BEN}"} <= choices
-
-    async def test_a_refusal_is_told_where_it_happened(self, world: World, clerk: Browser) -> None:
-        world.refuse("POST", "processes", f"{API_STEP}/complete", 409, "step_not_active")
-        response = await clerk.post(STEP, {"what": "complete"})
-        assert response.status_code == 409
-        assert "Sentence of step_not_active." in words(response)
-
-    async def test_cancelling(self, world: World, clerk: Browser) -> None:
-        world.answer("POST", "processes", f"/instances/{INSTANCE}/cancel", {})
-        await clerk.post(f"{PROCESS}/cancel", {"reason": "Irrtum"})
-        assert world.calls_to("POST", "processes", f"/instances/{INSTANCE}/cancel")[0].body == {"reason": "Irrtum"}
-
-    async def test_operators_may_do_what_clerks_may(self, world: World) -> None:
-        async with visiting(world, STAFF, member("operator")) as operator:
-            for path in (PROCESS, "/tasks"):
-                assert soup(await operator.get(path)).select("main form[method=post]")
-
-    async def test_what_is_over(self, world: World, clerk: Browser) -> None:
-        over = instance(
-            status="cancelled", active=None, reason="Irrtum", by=f"staff/{MARIA}", ended_at="2026-11-21T09:00:00Z"
-        )
-        world.answer("GET", "processes", f"/instances/{INSTANCE}", over)
-        response = await clerk.get(PROCESS)
-        assert {"Irrtum", "Abgebrochen"} <= set(words(response).split())
-        assert not soup(response).select("main form[method=post]")
-        assert (await clerk.get("/processes/nothing")).status_code == 404
 
 
 class TestImports:

@@ -1,4 +1,4 @@
-"""What identity and processes tell notifications of users, tasks and automations."""
+"""What identity, processes and journeys tell notifications of users, tasks, automations and submissions."""
 
 import uuid
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from contracts.common import Text
 from contracts.identity import UserRegistered
 from contracts.ids import stream
-from contracts.journeys import RecordRef
+from contracts.journeys import JourneySubmitted, RecordRef
 from contracts.processes import ActionRequested, Audiences
 from tests.services.notifications.conftest import Notifications
 
@@ -50,3 +50,26 @@ def automation(contract: str, template: str, **parameters: Any) -> ActionRequest
         parameters={"template": template, "to": "customer", "attach": [], **parameters},
         process_title=Text(de="Kündigung", en="Cancellation"),
     )
+
+
+def submitted(**facts: Any) -> JourneySubmitted:
+    given: dict[str, Any] = {
+        "submission_id": "x",
+        "reference": "7K3F-9QXM",
+        "journey_id": "report",
+        "journey_version": 1,
+        "portal_id": "customers",
+        "language": "en",
+        "user_id": None,
+        "contact_id": None,
+        "context": None,
+        "action": None,
+        "task": None,
+        "person": "submission/x",
+        "answers": {},
+        "mapped": {},
+        "email": "cleo@example.org",
+        "files": (),
+        "effects": (),
+    }
+    return JourneySubmitted(**{**given, **facts})

@@ -11,9 +11,8 @@ from contracts.ids import stream
 from contracts.journeys import JourneyPublished, MailEffect, RecordRef
 from contracts.notifications import MessageSent
 from tests.services.notifications.conftest import Notifications
-from tests.services.notifications.events import automation, user
+from tests.services.notifications.events import automation, submitted, user
 from tests.services.notifications.outbox import message, messages, notices, plain
-from tests.services.notifications.test_recipients import submitted
 
 
 async def test_a_receipt_goes_to_the_contact_the_user_or_the_address_that_was_given(

@@ -21,13 +21,13 @@ from contracts.identity import (
     UserUnassigned,
 )
 from contracts.ids import Position
-from contracts.journeys import JourneySubmitted
 from contracts.portal import InstalmentSettings, PortalConfigured
 from services.notifications.addressee import AboutContract, Addressee, OfPortal, Unreachable, Wanted
 from services.notifications.links import deep_link
 from services.notifications.recipients.directory import of_contact, of_person
 from services.notifications.recipients.people import COLLEAGUES, SUBMITTERS, USERS, StaffDoc, SubmitterDoc, UserDoc
 from services.notifications.recipients.views import CONTRACTS, PORTALS, RECIPIENTS, ContractDoc, PortalDoc, RecipientDoc
+from tests.services.notifications.events import submitted
 
 ANNA: dict[str, Any] = {"first_name": "Anna", "last_name": "Schmidt", "email": "anna@example.org", "salutation": "ms"}
 PORTAL = PortalDoc(
@@ -255,26 +255,3 @@ def test_somebody_unknown_is_reached_at_the_address_that_he_gave_or_never() -> N
     assert doc == SubmitterDoc(id="x", person="submission/x", email="cleo@example.org", language="en")
     without = SUBMITTERS.fold({}, [envelope(submitted(email=None))])["x"]
     assert of_person(wanted, without, None, None, PORTAL) == Unreachable("no_address", for_good=True, language="en")
-
-
-def submitted(**facts: Any) -> JourneySubmitted:
-    given: dict[str, Any] = {
-        "submission_id": "x",
-        "reference": "7K3F-9QXM",
-        "journey_id": "report",
-        "journey_version": 1,
-        "portal_id": "customers",
-        "language": "en",
-        "user_id": None,
-        "contact_id": None,
-        "context": None,
-        "action": None,
-        "task": None,
-        "person": "submission/x",
-        "answers": {},
-        "mapped": {},
-        "email": "cleo@example.org",
-        "files": (),
-        "effects": (),
-    }
-    return JourneySubmitted(**{**given, **facts})

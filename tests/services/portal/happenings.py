@@ -6,7 +6,13 @@ from datetime import date
 from typing import Any, Literal
 
 from contracts.base import Event
-from contracts.billing import CancellationConfirmed, CancellationRefused, CancellationRequested, ContractTerminated
+from contracts.billing import (
+    CancellationConfirmed,
+    CancellationRefused,
+    CancellationRequested,
+    CancellationWithdrawn,
+    ContractTerminated,
+)
 from contracts.common import Text
 from contracts.entities import MappingApplied, MappingRefused
 from contracts.identity import UserActivated, UserAssigned, UserRegistered
@@ -187,12 +193,12 @@ def mailed(submission_id: str, failed: bool = False) -> MessageSent | MessageFai
     return MessageFailed(**message, reason="550") if failed else MessageSent(**message)
 
 
-def cancelled(contract_id: str, submission_id: str | None = None) -> CancellationRequested:
+def cancelled(contract_id: str, submission_id: str | None = None, *, ends_on: date = ENDS_ON) -> CancellationRequested:
     return CancellationRequested(
         **of_cancellation(contract_id),
         cancellation_id="k1",
         requested_on=TODAY,
-        ends_on=ENDS_ON,
+        ends_on=ends_on,
         basis="renewal",
         notice="P1M",
         reason="moving",
@@ -211,6 +217,12 @@ def not_cancelled(contract_id: str, submission_id: str, code: str) -> Cancellati
 def cancellation_confirmed(contract_id: str, ends_on: date = ENDS_ON) -> CancellationConfirmed:
     return CancellationConfirmed(
         **of_cancellation(contract_id), cancellation_id="k1", ends_on=ends_on, portal_id="customers"
+    )
+
+
+def withdrawn(contract_id: str) -> CancellationWithdrawn:
+    return CancellationWithdrawn(
+        **of_cancellation(contract_id), cancellation_id="k1", reason="wish", portal_id="customers"
     )
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
+import pytest
 
 from chassis.auth import Principal
+from contracts.base import Event
 from contracts.identity import PersonErased
 from contracts.ids import stream
 from tests.services.portal.conftest import Elsewhere, Users, reached
 from tests.services.portal.events import LOWER, TODAY, billed, changed, confirmed, contract_created, plan_set, refused
+from tests.services.portal.happenings import cancellation_confirmed, cancelled, withdrawn
 from tests.services.portal.homes import get, move_in
 
 
@@ -108,9 +111,40 @@ async def test_listed_contracts_say_what_is_to_be_paid(
     assert listed["next_payment"] == {"due_on": "2026-12-15", "amount_cents": 9_500, "currency": "EUR"}
     page = await get(client, f"/contracts/{home.contract_id}", users.customer(home.contact_id))
     assert page["next_payment"] == listed["next_payment"]
+    assert page["coming_instalments"][0] == {"due_on": "2026-12-15", "amount_cents": 9_500}
     other = await move_in(elsewhere)
     (listed,) = (await get(client, "/contracts", users.customer(other.contact_id)))["items"]
     assert (listed["balance"]["amount_cents"], listed["next_payment"]) == (0, None)
+
+
+@pytest.mark.parametrize(("last_day", "due"), [(date(2027, 1, 14), ["2026-12-15"]), (date(2026, 12, 14), [])])
+async def test_behind_the_end_of_a_contract_nothing_is_to_be_paid(
+    client: httpx.AsyncClient, elsewhere: Elsewhere, users: Users, last_day: date, due: list[str]
+) -> None:
+    for ends_on in (None, str(last_day)):
+        home = await move_in(elsewhere, ends_on=ends_on)
+        await home.happens((stream("instalments", home.contract_id), [plan_set(home.contract_id)]))
+        if ends_on is None:
+            ends: list[Event] = [cancelled(home.contract_id), cancellation_confirmed(home.contract_id, last_day)]
+            await home.happens((stream("cancellation", home.contract_id), ends))
+        page = await get(client, f"/contracts/{home.contract_id}", users.customer(home.contact_id))
+        assert [item["due_on"] for item in page["coming_instalments"]] == due
+        assert (page["next_payment"] or {}).get("due_on") == (due[0] if due else None)
+    (listed,) = (await get(client, "/contracts", users.customer(home.contact_id)))["items"]
+    assert listed["next_payment"] == page["next_payment"]
+
+
+async def test_a_cancellation_that_is_withdrawn_ends_nothing(
+    client: httpx.AsyncClient, elsewhere: Elsewhere, users: Users
+) -> None:
+    home = await move_in(elsewhere)
+    ends: list[Event] = [cancelled(home.contract_id, ends_on=TODAY), withdrawn(home.contract_id)]
+    await home.happens(
+        (stream("instalments", home.contract_id), [plan_set(home.contract_id)]),
+        (stream("cancellation", home.contract_id), ends),
+    )
+    page = await get(client, f"/contracts/{home.contract_id}", users.customer(home.contact_id))
+    assert [item["due_on"] for item in page["coming_instalments"]] == ["2026-12-15", "2027-01-15"]
 
 
 async def test_contracts_are_paged_by_number(client: httpx.AsyncClient, elsewhere: Elsewhere, users: Users) -> None:

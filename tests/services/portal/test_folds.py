@@ -11,7 +11,6 @@ from pydantic import BaseModel
 
 from chassis.views import D, View
 from contracts.base import Event, Sealed
-from contracts.billing import CancellationWithdrawn
 from contracts.entities import SchemaPublished
 from contracts.identity import PersonErased, UserDeleted, UserUnassigned
 from contracts.ids import stream
@@ -46,7 +45,6 @@ from tests.services.portal.happenings import (
     not_cancelled,
     not_mapped,
     noticed,
-    of_cancellation,
     of_process,
     registered,
     reopened,
@@ -56,6 +54,7 @@ from tests.services.portal.happenings import (
     submitted,
     terminated,
     turn,
+    withdrawn,
 )
 from tests.support import given as given_events
 
@@ -186,10 +185,9 @@ class TestCancellations:
         ]
 
     def test_a_refusal_stands_beside_the_last_one_until_the_next(self) -> None:
-        withdrawn = CancellationWithdrawn(
-            **of_cancellation("1"), cancellation_id="k1", reason="wish", portal_id="customers"
+        refused = one(
+            CANCELLATIONS, cancelled("1"), withdrawn("1"), not_cancelled("1", "s", "before_next_possible_date")
         )
-        refused = one(CANCELLATIONS, cancelled("1"), withdrawn, not_cancelled("1", "s", "before_next_possible_date"))
         assert refused.cancellation is not None
         assert refused.refusal is not None
         assert (refused.cancellation.status, refused.refusal.code) == ("withdrawn", "before_next_possible_date")
