@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,11 @@ SELECT status, last_sequence, stream_version FROM append_events(
 """
 COLUMNS = "shard, sequence, stream, version, type, time, metadata, data"
 LOAD = f"SELECT {COLUMNS} FROM events WHERE stream = ANY(%b::text[]) ORDER BY stream, version"  # noqa: S608
-READ = f"SELECT {COLUMNS} FROM events WHERE shard = %b AND sequence > %b ORDER BY sequence LIMIT %b"  # noqa: S608
+PAGES = f"""
+SELECT page.* FROM unnest(%b::smallint[], %b::bigint[]) AS at (shard, sequence) CROSS JOIN LATERAL (
+    SELECT {COLUMNS} FROM events WHERE shard = at.shard AND sequence > at.sequence ORDER BY sequence LIMIT %b
+) AS page
+"""  # noqa: S608
 COMMAND = """
 SELECT key, fingerprint, stream, first_version, last_version, shard, sequence FROM commands WHERE key = %b
 """
@@ -99,10 +103,18 @@ class PostgresLog:
         return self._repeated(row) if row else None
 
     async def read(self, shard: int, after: int, limit: int) -> list[Record]:
+        return (await self.pages({shard: after}, limit)).get(shard, [])
+
+    async def pages(self, after: Mapping[int, int], limit: int) -> dict[int, list[Record]]:
+        """Of several shards at once what `read` would say of each; one that has nothing new is left out."""
+        parameters = (arrays.shorts(list(after)), arrays.longs(list(after.values())), limit)
         async with self._pool.connection(CONNECT_SECONDS) as connection:
             cursor = connection.cursor(binary=True)
-            rows = await (await cursor.execute(READ, (shard, after, limit), prepare=True)).fetchall()
-        return [self._record(row) for row in rows]
+            rows = await (await cursor.execute(PAGES, parameters, prepare=True)).fetchall()
+        found: dict[int, list[Record]] = {}
+        for row in rows:
+            found.setdefault(row[0], []).append(self._record(row))
+        return found
 
     async def heads(self) -> dict[int, int]:
         async with self._pool.connection(CONNECT_SECONDS) as connection:

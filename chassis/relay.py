@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import psycopg
 import structlog
@@ -54,26 +55,23 @@ class LogGap(Exception):
 
 
 class Relay:
-    """One task a shard, for those shards that this process leads: its share among the relays of its service.
-
-    Runs until cancelled.
-    """
+    """Publishes the shards that this process leads: its share among the relays of its service. Runs until cancelled."""
 
     def __init__(self, log_: PostgresLog, settings: Settings) -> None:
         self._log = log_
         self._settings = settings
         self._topic = settings.topic(log_.service)
-        self._wakes = [asyncio.Event() for _ in range(log_.shards)]
         self._leads: dict[int, int] = {}
+        self._fresh: set[int] = set()
+        self._woken = asyncio.Event()
         self._notary = Notary(log_.service, settings.seal_key_bytes)
         self._links: dict[int, Link] = {}
-        self._resigning: set[int] = set()
         self.connected = False
 
     def wake(self, shards: Iterable[int] | None = None) -> None:
         """Something was appended to these shards, or nobody knows to which."""
-        for shard in range(len(self._wakes)) if shards is None else shards:
-            self._wakes[shard].set()
+        self._fresh.update(range(self._log.shards) if shards is None else shards)
+        self._woken.set()
 
     @property
     def published(self) -> dict[int, int]:
@@ -95,7 +93,6 @@ class Relay:
                     backoff = low
             self.connected = False
             self._leads.clear()
-            self._resigning.clear()
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, high)
 
@@ -116,12 +113,17 @@ class Relay:
             await session.execute(JOIN, (self._log.service,))
             self.connected = True
             tasks.create_task(self._poll(session))
+            clock = asyncio.get_running_loop().time
+            share_at = 0.0
             while True:
-                share = await self._share(session)
-                for shard in await self._newly_led(session, share - len(self._leads)):
-                    tasks.create_task(self._lead(shard, session, producer))
-                self._resign(len(self._leads) - share)
-                await asyncio.sleep(LEAD_SECONDS)
+                began = clock()
+                if began >= share_at:
+                    await self._take_share(session)
+                    share_at = began + LEAD_SECONDS
+                if await self._publish_fresh(session, producer):
+                    await asyncio.sleep(began + PACE_SECONDS - clock())
+                else:
+                    await self._wait(share_at - clock())
 
     async def _share(self, session: Connection) -> int:
         """How many shards each of the relays at work leads at the most."""
@@ -129,16 +131,19 @@ class Relay:
         relays = row[0] if row else 1
         return -(-self._log.shards // max(1, relays))
 
-    def _resign(self, surplus: int) -> None:
-        """Gives shards up for relays that came later; each goes when its batch is through."""
-        for shard in sorted(self._leads)[: max(0, surplus)]:
-            self._resigning.add(shard)
-            self._wakes[shard].set()
+    async def _take_share(self, session: Connection) -> None:
+        """Gives shards up for relays that came later, or takes those that nobody leads."""
+        share = await self._share(session)
+        for shard in sorted(self._leads)[: max(0, len(self._leads) - share)]:
+            await session.execute(RESIGN, (self._log.service, shard))
+            del self._leads[shard]
+        led = await self._newly_led(session, share - len(self._leads))
+        self.wake(led)
 
-    async def _newly_led(self, session: Connection, wanted: int) -> list[int]:
+    async def _newly_led(self, session: Connection, wanted: int) -> Sequence[int]:
         candidates = [shard for shard in range(self._log.shards) if shard not in self._leads]
         if not candidates or wanted <= 0:
-            return []
+            return ()
         cursor = await session.execute(LEAD, (candidates, self._log.service, wanted))
         led = dict(await cursor.fetchall())
         if led:
@@ -152,55 +157,55 @@ class Relay:
             await asyncio.sleep(POLL_SECONDS)
             async with asyncio.timeout(SESSION_SECONDS):
                 heads = await (await session.execute("SELECT shard, sequence FROM heads")).fetchall()
-            for shard, head in heads:
-                if head > self._leads.get(shard, head):
-                    self._wakes[shard].set()
+            if fresh := [shard for shard, head in heads if head > self._leads.get(shard, head)]:
+                self.wake(fresh)
 
-    async def _lead(self, shard: int, session: Connection, producer: AIOKafkaProducer) -> None:
-        """Publishes until it resigns. After a batch that is not full it pauses: more at once costs everybody less.
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
 
-        All pauses end together, so that the shards share requests to Kafka and its answers to consumers.
-        """
-        wake = self._wakes[shard]
-        while shard not in self._resigning:
-            wake.clear()
-            after = self._leads[shard]
-            records = await self._log.read(shard, after, PAGE)
-            _heed_cancellation()
-            if not records:
-                await wake.wait()
-                continue
+    async def _publish_fresh(self, session: Connection, producer: AIOKafkaProducer) -> bool:
+        """Publishes a page at the most of each shard that has something new; returns whether one had."""
+        fresh = {shard: self._leads[shard] for shard in sorted(self._fresh & self._leads.keys())}
+        self._fresh.clear()
+        self._woken.clear()
+        pages = await self._log.pages(fresh, PAGE) if fresh else {}
+        _heed_cancellation()
+        if not pages:
+            return False
+        for shard, records in pages.items():
+            after = fresh[shard]
             if [record.position.sequence for record in records] != list(range(after + 1, after + 1 + len(records))):
                 raise LogGap(f"{self._log.service}/{shard} has a gap after {after}")
-            await reach(Point.RELAY_BEFORE_SEND)
-            seal = self._notary.seal(shard, self._links[shard], records)
-            await self._publish(shard, records, seal, producer)
-            await reach(Point.RELAY_AFTER_SEND)
-            after = records[-1].position.sequence
-            await reach(Point.RELAY_BEFORE_SAVE)
-            await save(session, shard, after, seal)
-            self._leads[shard] = after
-            if seal:
-                self._links[shard] = Link(seal.last, bytes.fromhex(seal.seal))
-            await reach(Point.RELAY_AFTER_SAVE)
+        await reach(Point.RELAY_BEFORE_SEND)
+        sealed = [self._notary.seal(shard, self._links[shard], records) for shard, records in pages.items()]
+        seals = [seal for seal in sealed if seal]
+        await self._publish(pages, seals, producer)
+        await reach(Point.RELAY_AFTER_SEND)
+        published = {shard: records[-1].position.sequence for shard, records in pages.items()}
+        await reach(Point.RELAY_BEFORE_SAVE)
+        await save(session, published, seals)
+        self._leads |= published
+        self._links |= {seal.shard: Link(seal.last, bytes.fromhex(seal.seal)) for seal in seals}
+        await reach(Point.RELAY_AFTER_SAVE)
+        for shard, records in pages.items():
             published_events.add(len(records), {"shard": shard})
-            wake.set()
-            if len(records) < PAGE:
-                await asyncio.sleep(PACE_SECONDS - asyncio.get_running_loop().time() % PACE_SECONDS)
-        await session.execute(RESIGN, (self._log.service, shard))
-        self._resigning.discard(shard)
-        del self._leads[shard]
+        self.wake(shard for shard, records in pages.items() if len(records) == PAGE)
+        return True
 
     async def _publish(
-        self, shard: int, records: Sequence[Record], seal: Seal | None, producer: AIOKafkaProducer
+        self, pages: Mapping[int, Sequence[Record]], seals: Sequence[Seal], producer: AIOKafkaProducer
     ) -> None:
         async with asyncio.timeout(SEND_SECONDS):
             sent = [
-                await producer.send_batch(batch, self._topic, partition=shard) for batch in _batches(producer, records)
+                await producer.send_batch(batch, self._topic, partition=shard)
+                for shard, records in pages.items()
+                for batch in _batches(producer, records)
             ]
-            if seal:
+            for seal in seals:
                 value, key = seal.model_dump_json().encode(), seal.chain.encode()
-                sent.append(await producer.send(self._settings.topic(SEALS.name), value, key=key, partition=shard))
+                sent.append(await producer.send(self._settings.topic(SEALS.name), value, key=key, partition=seal.shard))
             await asyncio.wait(sent)
         for acknowledged in sent:
             acknowledged.result()

@@ -7,7 +7,7 @@ same wherever batches were cut, and two relays or a crash cannot make two chains
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -28,12 +28,13 @@ LAST = """
 SELECT c.shard, s.last, s.seal FROM unnest(%s::smallint[]) AS c(shard)
 CROSS JOIN LATERAL (SELECT last, seal FROM seals WHERE shard = c.shard ORDER BY first DESC LIMIT 1) s
 """
-SAVE = "UPDATE relay_cursors SET sequence = %s WHERE shard = %s"
-SAVE_SEALED = """
+SAVE = """
 WITH sealed AS (
-    INSERT INTO seals (shard, first, last, seal, sealed_at, signature) VALUES (%s, %s, %s, %s, %s, %s)
+    INSERT INTO seals (shard, first, last, seal, sealed_at, signature)
+    SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[], %s::bytea[], %s::timestamptz[], %s::bytea[])
 )
-UPDATE relay_cursors SET sequence = %s WHERE shard = %s
+UPDATE relay_cursors SET sequence = at.sequence FROM unnest(%s::smallint[], %s::bigint[]) AS at (shard, sequence)
+WHERE relay_cursors.shard = at.shard
 """
 
 
@@ -113,17 +114,20 @@ class Notary:
         return seal.model_copy(update={"signature": signature})
 
 
-async def save(session: Connection, shard: int, sequence: int, seal: Seal | None) -> None:
-    """Moves the relay's cursor and keeps the seal, in one statement.
+async def save(session: Connection, cursors: Mapping[int, int], seals: Sequence[Seal]) -> None:
+    """Moves the relay's cursors of some shards and keeps their seals, in one statement.
 
-    Raises psycopg's UniqueViolation, and moves nothing, when another relay has sealed these events meanwhile.
+    Raises psycopg's UniqueViolation, and moves nothing, when another relay has sealed some of these events meanwhile.
     """
-    if seal is None:
-        await session.execute(SAVE, (sequence, shard))
-        return
-    signature = base64.b64decode(seal.signature) or None
-    row = (shard, seal.first, seal.last, bytes.fromhex(seal.seal), seal.sealed_at, signature)
-    await session.execute(SAVE_SEALED, (*row, sequence, shard))
+    columns = (
+        [seal.shard for seal in seals],
+        [seal.first for seal in seals],
+        [seal.last for seal in seals],
+        [bytes.fromhex(seal.seal) for seal in seals],
+        [seal.sealed_at for seal in seals],
+        [base64.b64decode(seal.signature) or None for seal in seals],
+    )
+    await session.execute(SAVE, (*columns, list(cursors), list(cursors.values())))
 
 
 def is_signed(seal: Seal, keys: Iterable[Ed25519PublicKey]) -> bool:

@@ -162,9 +162,10 @@ async def test_only_one_seal_follows_another_and_the_cursor_stays_with_it(sessio
     notary = Notary(SERVICE, None)
     ours, theirs = notary.seal(2, START, records(1, 5)), notary.seal(2, START, records(1, 9))
     assert ours
-    await save(session, 2, 5, ours)
+    assert theirs
+    await save(session, {2: 5}, [ours])
     with pytest.raises(psycopg.errors.UniqueViolation):
-        await save(session, 2, 9, theirs)
+        await save(session, {2: 9}, [theirs])
     assert (await rows(session, CURSORS))[2] == (2, 5)
     assert await rows(session, SEALS) == [(2, 1, 5, bytes.fromhex(ours.seal))]
     assert (await notary.links(session, {1: 0, 2: 5}))[2] == Link(5, bytes.fromhex(ours.seal))

@@ -44,6 +44,7 @@ CREATE INDEX commands_time ON commands (time);
 # One call appends a group of commands. The head rows of its shards are the locks: whoever holds one hands out the next
 # sequences, and a transaction that rolls back hands them back, so that a shard never has a gap. An item is a command
 # for one stream; each stream occurs once in a call. The arrays of events name their item and their place in it.
+# Whether a key was used is a scalar question: for EXISTS PostgreSQL may read all commands, and hash them, at each call.
 APPEND = """
 CREATE FUNCTION append_events(
     p_shards smallint[], p_streams text[], p_expected integer[], p_counts integer[], p_times timestamptz[],
@@ -58,7 +59,7 @@ BEGIN
         SELECT u.*,
                coalesce((SELECT e.version FROM events e WHERE e.stream = u.stream ORDER BY e.version DESC LIMIT 1), 0)
                    AS actual,
-               u.key IS NOT NULL AND EXISTS (SELECT FROM commands c WHERE c.key = u.key) AS repeated
+               coalesce((SELECT true FROM commands c WHERE c.key = u.key), false) AS repeated
         FROM unnest(p_shards, p_streams, p_expected, p_counts, p_times, p_keys, p_fingerprints)
              WITH ORDINALITY AS u(shard, stream, expected, n, time, key, fingerprint, number)
     ), accepted AS MATERIALIZED (
