@@ -13,12 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import structlog
+import uvloop
 
 from bench.harness import Result, Row, run
 from bench.plot import draw
 from bench.rows import ROWS
 from bench.scene import FULL, QUICK, SMOKE, Scene, Sizes, set_up
 from bench.table import as_json, lines, machine, show, versions
+from chassis.service import collect_less_often
 
 TEN_MILLION = 10_000_000
 KEYS = tuple(row.key for row in ROWS)
@@ -36,7 +38,9 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="portico-bench-") as folder,
         set_up(Path(folder), sizes, install=not options.smoke) as scene,
     ):
-        results = asyncio.run(_measure(rows, scene))
+        collect_less_often()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            results = runner.run(_measure(rows, scene))
     notes.append(f"measured in {(time.monotonic() - started) / 60:.1f} minutes")
     found = lines(results)
     show(found, notes)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -72,17 +73,28 @@ class Filling:
         Raises what a record is wrong with, with its stretch undone, and Fenced.
         """
         stretch, at = Stretch(self.handler, self.sealer), claim
-        while records := await self.log.read(partition.partition, at.sequence, PAGE):
-            async with self.pool.connection() as connection:
-                await stretch.fold(connection, records)
-            at = at.moved(records[-1].position.sequence, next_offset)
-            if stretch.is_full:
-                await self._save(stretch, partition, claim, at)
-                stretch, claim = Stretch(self.handler, self.sealer), at
-            await asyncio.sleep(0)
+        async with aclosing(self._pages(partition.partition, at.sequence)) as pages:
+            async for records in pages:
+                async with self.pool.connection() as connection:
+                    await stretch.fold(connection, records)
+                at = at.moved(records[-1].position.sequence, next_offset)
+                if stretch.is_full:
+                    await self._save(stretch, partition, claim, at)
+                    stretch, claim = Stretch(self.handler, self.sealer), at
+                await asyncio.sleep(0)
         if stretch.events:
             await self._save(stretch, partition, claim, at)
         return at
+
+    async def _pages(self, shard: int, after: int) -> AsyncGenerator[list[Record]]:
+        """Reads each page while the one before is folded."""
+        coming = asyncio.create_task(self.log.read(shard, after, PAGE))
+        try:
+            while records := await coming:
+                coming = asyncio.create_task(self.log.read(shard, records[-1].position.sequence, PAGE))
+                yield records
+        finally:
+            coming.cancel()
 
     async def _save(self, stretch: Stretch[Any], partition: TopicPartition, claim: Checkpoint, now: Checkpoint) -> None:
         checkpoints = Checkpoints(self.handler.name, self.pool)

@@ -172,7 +172,7 @@ class Sealer:
         loaded = [(record, decode(record.type, record.data)) for record in records]
         boxes = {box.sealed for _, event in loaded for box in _boxes(event).values()}
         keys = await self._keyring.find(boxes) if boxes else {}
-        return [Envelope(record, newest(_open(event, keys))) for record, event in loaded]
+        return [Envelope(record, newest(_open(event, keys) if keys else event)) for record, event in loaded]
 
     async def reveal(self, boxes: Sequence[Sealed]) -> list[Any]:
         """The plain JSON values of boxes; None for those of an erased person."""

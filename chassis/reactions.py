@@ -44,7 +44,7 @@ class Reaction:
 
 def caused_by(envelope: Envelope) -> Metadata:
     """The metadata of what follows from an event: same correlation and trace, the event as cause."""
-    return replace(envelope.metadata, causation_id=str(envelope.position), actor=None, acted_as=None)
+    return envelope.metadata._replace(causation_id=str(envelope.position), actor=None, acted_as=None)
 
 
 class ReactionHandler:

@@ -235,7 +235,7 @@ def _positions(header: str | None) -> list[Position]:
         raise Rejected("invalid_position", position=header) from None
 
 
-def _collect_less_often() -> None:
+def collect_less_often() -> None:
     """A batch is some 100,000 objects without cycles that come and go: looking for cycles so often costs a fifth."""
     gc.collect()
     gc.freeze()
@@ -245,7 +245,7 @@ def _collect_less_often() -> None:
 def serve(service: Service, settings: Settings) -> None:
     """Runs a service until SIGTERM or Ctrl-C: requests under way are answered, batches end or are rolled back."""
     telemetry.configure(service.name, settings)
-    _collect_less_often()
+    collect_less_often()
     uvicorn.run(
         service.http,
         host=settings.host,

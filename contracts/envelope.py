@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 import orjson
 
@@ -14,8 +14,7 @@ from contracts.ids import Position
 CONTENT_TYPE = b"application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(NamedTuple):
     """Why and by whom: stored with each event and published as CloudEvents extensions.
 
     `acted_as` is the portal user as whom the actor, a member of staff, did it.
@@ -30,28 +29,20 @@ class Metadata:
     def to_json(self) -> str:
         return self.encoded().decode()
 
+    def known(self) -> dict[str, str]:
+        """What is known, in the order of the fields."""
+        return {name: value for name, value in zip(self._fields, self, strict=True) if value}
+
     def encoded(self) -> bytes:
-        """JSON of what is known, in the order of the fields: the text that is stored and sealed."""
-        known: dict[str, str] = {}
-        if self.correlation_id:
-            known["correlation_id"] = self.correlation_id
-        if self.causation_id:
-            known["causation_id"] = self.causation_id
-        if self.actor:
-            known["actor"] = self.actor
-        if self.traceparent:
-            known["traceparent"] = self.traceparent
-        if self.acted_as:
-            known["acted_as"] = self.acted_as
-        return orjson.dumps(known)
+        """JSON of what is known: the text that is stored and sealed."""
+        return orjson.dumps(self.known())
 
     @classmethod
-    def from_mapping(cls, values: dict[str, str]) -> Metadata:
-        return cls(**{name: values[name] for name in cls.__slots__ if name in values})
+    def from_mapping(cls, values: Mapping[str, str]) -> Metadata:
+        return cls(*map(values.get, cls._fields))
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A stored event: its bytes are what is published and hashed."""
 
     position: Position
@@ -112,8 +103,7 @@ class MalformedRecord(ValueError):
     """A Kafka record that lacks what every published event carries."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A record with its event loaded, in its newest version and with personal fields opened where possible."""
 
     record: Record

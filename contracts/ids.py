@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha1
+from typing import NamedTuple
 from uuid import UUID
 
 _NAMESPACE = UUID("6f1d3c1e-5d0a-5f0e-9b57-0d7e3f6a9c21")
@@ -36,8 +36,7 @@ def stream_kind(name: str) -> str:
     return name.partition("/")[0]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """Where an event stands: service, shard and gapless sequence. Written `billing/2:1234`; it is the event's id."""
 
     service: str

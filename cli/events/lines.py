@@ -75,9 +75,8 @@ def as_json(seen: Seen, *, repeated: bool = False) -> bytes:
         "time": seen.time.isoformat(),
     }
     if seen.record:
-        metadata = {name: getattr(seen.record.metadata, name) for name in seen.record.metadata.__slots__}
         found |= {"type": seen.record.type, "stream": seen.record.stream, "version": seen.record.version}
-        found |= {"metadata": {name: value for name, value in metadata.items() if value}, "data": seen.data}
+        found |= {"metadata": seen.record.metadata.known(), "data": seen.data}
     else:
         found |= {"problem": seen.problem, "value_base64": base64.b64encode(seen.value or b"").decode()}
     return orjson.dumps({**found, "repeated": True} if repeated else found)

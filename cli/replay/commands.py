@@ -142,12 +142,16 @@ def _line(seen: Seen) -> bytes:
     """The same from the topic and from the log."""
     assert seen.record is not None  # noqa: S101 only events come here
     record = seen.record
-    metadata = {name: value for name in record.metadata.__slots__ if (value := getattr(record.metadata, name))}
-    line = {"position": str(record.position), "time": seen.time.astimezone(UTC).isoformat(), "type": record.type}
-    return orjson.dumps(
-        line | {"stream": record.stream, "version": record.version, "metadata": metadata, "data": seen.data},
-        option=orjson.OPT_APPEND_NEWLINE,
-    )
+    line = {
+        "position": str(record.position),
+        "time": seen.time.astimezone(UTC).isoformat(),
+        "type": record.type,
+        "stream": record.stream,
+        "version": record.version,
+        "metadata": record.metadata.known(),
+        "data": seen.data,
+    }
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _time(text: str) -> datetime | None:

@@ -1,7 +1,6 @@
 """`portico events show` and `schema`: one event, a whole stream or a type, wherever it is."""
 
 import json
-from dataclasses import replace
 
 from typer.testing import CliRunner
 
@@ -37,7 +36,7 @@ def test_show_lists_a_stream_once_whatever_was_published_twice(story: Topics) ->
 def test_a_stream_is_found_wherever_it_was_put(story: Topics) -> None:
     """A topic may have more partitions than the log has shards."""
     lost = story.event("entities", "EntityDeleted", "contract/7", 5, {"id": "7"})
-    elsewhere = replace(lost, position=replace(lost.position, shard=1 - lost.position.shard))
+    elsewhere = lost._replace(position=lost.position._replace(shard=1 - lost.position.shard))
     story.publish(elsewhere)
     assert positions(story.run("show", "contract/7", "--json")) == [str(elsewhere.position)]
 
@@ -52,7 +51,7 @@ def test_any_position_is_found_also_among_repetitions_and_rubbish(topics: Topics
     topics.put(rubbish, b"rubbish", [], b"?")
     for record in (records[0], records[6], records[15], records[19], records[29]):
         assert positions(topics.run("show", str(record.position), "--json")) == [str(record.position)]
-    missing = topics.run("show", str(replace(rubbish, sequence=31)))
+    missing = topics.run("show", str(rubbish._replace(sequence=31)))
     assert missing.exit_code == 1
     assert "There is no event" in missing.stderr
 

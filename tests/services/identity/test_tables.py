@@ -1,7 +1,6 @@
 """Read models of identity whatever the order of topics, and lists of work whatever comes in between."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,7 +51,7 @@ ERASED = PersonErased(person="user/u", reason="a test")
 def envelopes(*events: Event) -> list[Envelope]:
     position = Position("identity", 0, 1)
     record = Record(position, "x/u", 1, "t", NOW, Metadata(), b"")
-    return [Envelope(replace(record, type=event.type), event) for event in events]
+    return [Envelope(record._replace(type=event.type), event) for event in events]
 
 
 def user(*events: Event) -> UserDoc | None:
