@@ -169,6 +169,14 @@ class Feed:
         """The ends of partitions as they are now; empty while Kafka is not at hand."""
         return await self._kafka.end_offsets(list(partitions)) if self._kafka else {}
 
+    async def _settled(self) -> set[TopicPartition]:
+        """Consumers come one after the other: to fetch for the first of them keeps the others waiting for POLL_MS."""
+        found: set[TopicPartition] = set()
+        while self.tails.keys() != found:
+            found = set(self.tails)
+            await asyncio.sleep(SHORT_MS / 1000)
+        return found
+
     async def _fetch(self, kafka: Any) -> None:
         assigned: set[TopicPartition] = set()
         while True:
@@ -176,7 +184,7 @@ class Feed:
                 self._followed.clear()
                 await self._followed.wait()
             if self.tails.keys() != assigned or not all(tail.begun for tail in self.tails.values()):
-                assigned = set(self.tails)
+                assigned = await self._settled()
                 kafka.assign(assigned)
                 for partition, tail in self.tails.items():
                     tail.begun = True

@@ -15,7 +15,8 @@ from cli.stack.background import started
 from cli.stack.report import resident_bytes
 from cli.stack.state import State
 
-SETTLE_SECONDS = 5.0
+SETTLING = 2
+"""So many times as long as it is watched it is left alone before: a JVM goes on compiling what its start was."""
 
 
 def _processor_seconds(pid: int) -> float:
@@ -43,7 +44,7 @@ async def _up(scene: Scene) -> AsyncIterator[Sequence[Contender]]:
         watch = Stopwatch()
         with started(state, "--port-base", "0") as record:
             ready = watch.seconds
-            await asyncio.sleep(min(SETTLE_SECONDS, idle))
+            await asyncio.sleep(SETTLING * idle)
             before, at = _processor_seconds(record.pid), time.perf_counter()
             await asyncio.sleep(idle)
             busy = (_processor_seconds(record.pid) - before) / (time.perf_counter() - at)

@@ -47,7 +47,8 @@ ALL = "relay,view,reaction"
 READY_PATH = "/health/ready"
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload([program.__name__])
+#: What a server imports only when it starts is there, too, before a process forks off.
+_forks.set_forkserver_preload([program.__name__, "uvloop", "uvicorn.protocols.http.httptools_impl", "pydantic.v1"])
 
 
 @dataclass

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 LONG = os.environ.get("PORTICO_GUARANTEES") == "long"
-#: Tests that repeat themselves share most of this in the long form; the others take their time once, 15 minutes in all.
+#: Tests that repeat themselves share a part of this in the long form; the others take their time once, the rest of it.
 SECONDS = float(os.environ.get("PORTICO_GUARANTEES_SECONDS") or 600)
 SEED = int(os.environ.get("PORTICO_SEED") or random.SystemRandom().randrange(10**6))
-SHARE = 0.7
+SHARE = 0.35
 REPEATING_TESTS = 18
 
 

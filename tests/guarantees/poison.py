@@ -74,9 +74,9 @@ class Poisoned:
         """Returns when every event of the log is applied or parked."""
 
         async def all_applied() -> bool:
-            status = await self.service.status()
-            heads = {shard["shard"]: shard["head"] for shard in status["relay"]}
-            return all(c["position"] == heads[c["partition"]] for c in status["consumers"]) and status["consumers"]
+            heads = await self.service.log.heads()
+            positions = [position for consumer in self.service.consumers for position in consumer.positions()]
+            return bool(positions) and all(one["position"] == heads[one["partition"]] for one in positions)
 
         await eventually(all_applied, seconds)
 

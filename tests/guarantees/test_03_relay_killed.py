@@ -20,7 +20,7 @@ async def test_nothing_is_lost_or_applied_twice(our_world: World, plan: Plan) ->
     async with traffic.flowing():
         for _ in plan.rounds():
             for point in plan.rng.sample(POINTS, len(POINTS)):
-                relay = our_world.start("relay", f"{point.value}=kill@{plan.rng.randint(2, 12)}")
+                relay = our_world.start("relay", f"{point.value}=kill@{plan.rng.randint(2, plan.some(4, 12))}")
                 await relay.ended()
                 kills += 1
                 await traffic.more(20)

@@ -20,10 +20,14 @@ async def test_views_equal_a_fresh_fold_and_reactions_happened_once(our_world: W
     async with traffic.flowing():
         for _ in plan.rounds():
             for point in plan.rng.sample(POINTS, len(POINTS)):
-                for part in plan.rng.choice([("view", "reaction"), ("view,reaction",)]):
-                    consumer = our_world.start(part, f"{point.value}=kill@{plan.rng.randint(1, 9)}")
+                parts = plan.rng.choice([("view", "reaction"), ("view,reaction",)])
+                at = [plan.rng.randint(1, plan.some(4, 9)) for _ in parts]
+                consumers = [
+                    our_world.start(part, f"{point.value}=kill@{n}") for part, n in zip(parts, at, strict=True)
+                ]
+                for consumer in consumers:
                     await consumer.ended()
-                    kills += 1
+                kills += len(consumers)
         our_world.start("view,reaction")
         await traffic.more(50)
     proof = await prove(our_world, traffic)

@@ -5,6 +5,7 @@ import time
 from chassis.testing import eventually
 from tests.guarantees.harness import Process, Traffic, World
 from tests.guarantees.plan import Plan
+from tests.guarantees.program import HASTE
 from tests.guarantees.proof import prove
 
 SHARDS_LED = """
@@ -55,10 +56,11 @@ async def test_the_other_takes_over_when_a_lock_session_dies(our_world: World, p
 async def test_the_other_takes_over_when_a_relay_stands_still(our_world: World, plan: Plan) -> None:
     traffic = Traffic(our_world, plan.rng, pause_ms=40)
     our_world.start("view,reaction")
-    relays: list[Process] = [await our_world.start("relay").ready()]
+    hasty = {HASTE: str(plan.some(4, 1))}
+    relays: list[Process] = [await our_world.start("relay", **hasty).ready()]
     async with traffic.flowing():
         await led(our_world)
-        relays.append(await our_world.start("relay").ready())
+        relays.append(await our_world.start("relay", **hasty).ready())
         for _ in plan.rounds():
             relays[0].pause()
             started = time.monotonic()

@@ -47,9 +47,12 @@ async def disturb(server: Server, step: str) -> None:
     await server.start()
 
 
-async def test_postgres(kafka_servers: str, folder: Path, plan: Plan) -> None:
+async def test_postgres(kafka_servers: str, temporary_folder: Path, folder: Path, plan: Plan) -> None:
     """The answered commands are all there, and each of them once, though it was sent until it was answered."""
-    async with own_postgres(folder) as server, on_servers(server.address, kafka_servers, folder) as (made, service):
+    async with (
+        own_postgres(temporary_folder) as server,
+        on_servers(server.address, kafka_servers, folder) as (made, service),
+    ):
         traffic = Traffic(made, plan.rng, lanes=10, pause_ms=3)
         recovered: dict[str, float] = {}
         async with traffic.flowing():
@@ -67,14 +70,14 @@ async def test_postgres(kafka_servers: str, folder: Path, plan: Plan) -> None:
 
 
 async def test_what_postgres_forgot_of_a_view_comes_back_though_nothing_else_comes(
-    kafka_servers: str, folder: Path, plan: Plan
+    kafka_servers: str, temporary_folder: Path, folder: Path, plan: Plan
 ) -> None:
     """Views commit without waiting for the disk, so a crash takes their last moments, and the relay's; not the log's.
 
     The server of this test writes so late that it surely forgets some. What was forgotten is published anew.
     """
     async with (
-        own_postgres(folder, wal_writer_delay="10000ms") as server,
+        own_postgres(temporary_folder, wal_writer_delay="10000ms") as server,
         on_servers(server.address, kafka_servers, folder, "relay,view") as (made, _),
     ):
         traffic = Traffic(made, plan.rng, counters=200)

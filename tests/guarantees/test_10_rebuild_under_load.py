@@ -50,7 +50,7 @@ class Reads:
 
 @pytest.mark.parametrize("source", ["topic", "log"])
 async def test_nobody_notices_but_the_content_is_new(our_world: World, plan: Plan, source: str) -> None:
-    history = plan.some(6_000, 200_000)
+    history = plan.some(4_000, 40_000)
     async with our_world.streams(4) as streams:
         await fill(streams, history)
     readers: list[ViewReader[Counter]] = []
@@ -85,7 +85,7 @@ async def test_nobody_notices_but_the_content_is_new(our_world: World, plan: Pla
 
 async def test_a_rebuild_survives_kills(our_world: World, plan: Plan) -> None:
     async with our_world.streams(4) as streams:
-        await fill(streams, plan.some(6_000, 200_000))
+        await fill(streams, plan.some(4_000, 40_000))
     process = our_world.start()
     await process.ready()
     await prove(our_world)

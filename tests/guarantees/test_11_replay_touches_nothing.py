@@ -26,7 +26,7 @@ async def test_live_consumers_do_not_notice(our_world: World, plan: Plan, folder
     await service.ready()
     traffic = Traffic(our_world, plan.rng)
     async with traffic.flowing():
-        await traffic.more(plan.some(500, 20_000))
+        await traffic.more(plan.some(200, 5_000))
     await prove(our_world, traffic)
     history = await logged(our_world)
     before = positions(our_world), await groups(our_world)
@@ -61,13 +61,14 @@ async def test_a_document_is_shown_as_it_was(our_world: World, plan: Plan, monke
     await service.ready()
     traffic = Traffic(our_world, plan.rng, counters=3)
     async with traffic.flowing():
-        await traffic.more(200)
+        await traffic.more(80)
     await prove(our_world, traffic, ("view:counters:v1",))
     for name, value in environment(our_world).items():
         monkeypatch.setenv(name, value)
     before = positions(our_world)
     history = [event for shard in (await logged(our_world)).values() for event in shard]
-    for at in plan.rng.sample(history, 5):
+    looked_at = plan.rng.sample(history, 3)
+    for at in looked_at:
         id_ = at.stream.partition("/")[2]
         expected = COUNTERS.fold({}, [e for e in history if e.stream == at.stream and e.position <= at.position])[id_]
         assert expected is not None
@@ -80,7 +81,7 @@ async def test_a_document_is_shown_as_it_was(our_world: World, plan: Plan, monke
             assert isinstance(by_time.document, Counter)
             assert by_time.document.events >= expected.events
     assert positions(our_world) == before
-    plan.tell(documents=20)
+    plan.tell(documents=4 * len(looked_at))
 
 
 def environment(world: World) -> dict[str, str]:

@@ -1,9 +1,7 @@
 """12: nobody can read an erased person in a log, a topic or a view any more, and history still verifies."""
 
+import asyncio
 import json
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -14,11 +12,13 @@ import httpx
 import psycopg
 import pytest
 from psycopg import sql
+from typer.testing import CliRunner, Result
 
 from chassis.testing import eventually
 from cli.audit.history import raw_records
 from cli.events.place import Place
 from cli.events.reading import open_reader
+from cli.main import app
 from cli.stack.state import Record
 from cli.story.papers import Papers
 from cli.token import development_token
@@ -88,7 +88,7 @@ class Stack:
         answer = await self.http.get(f"{self.record.mailbox_url}/api/messages", params={"to": address})
         return list(answer.json())
 
-    def portico(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    async def portico(self, *arguments: str) -> Result:
         """The command, told by the environment where everything is."""
         told = {
             "PORTICO_DATABASE_URL": self.record.database_url,
@@ -96,10 +96,7 @@ class Stack:
             "PORTICO_IDENTITY_URL": self.record.services["identity"],
             "PORTICO_TOKEN": development_token(self.record.services["identity"], "operator"),
         }
-        command = [sys.executable, "-m", "cli.main", *arguments]
-        return subprocess.run(
-            command, env={**os.environ, **told}, capture_output=True, text=True, timeout=60, check=False
-        )
+        return await asyncio.to_thread(CliRunner().invoke, app, arguments, env=told)
 
 
 @pytest.fixture
@@ -202,8 +199,8 @@ async def test_an_erased_person_cannot_be_read_anywhere(running: Stack, plan: Pl
     assert person.mark in json.dumps(await revealed(running, boxes))
     assert (await topics_with(record, person.mark))[1] == set()
 
-    erased = running.portico("erase", name, "--reason", "asked for it")
-    assert (erased.returncode, erased.stdout.split(".")[0]) == (0, f"{name} is erased"), erased.stderr
+    erased = await running.portico("erase", name, "--reason", "asked for it")
+    assert (erased.exit_code, erased.stdout.split(".")[0]) == (0, f"{name} is erased"), erased.stderr
 
     async def forgotten() -> bool:
         return not tables_with(record, person.mark)
@@ -219,11 +216,11 @@ async def test_an_erased_person_cannot_be_read_anywhere(running: Stack, plan: Pl
     me = (await running.ask("customer", "GET", "portal", "/me", contact=person.id, portal="erasure")).json()
     assert me["contact"]["erased"]
 
-    again = running.portico("erase", person.number, "--reason", "asked for it")
+    again = await running.portico("erase", person.number, "--reason", "asked for it")
     assert "was erased already" in again.stdout
-    verified = running.portico("audit", "verify", "--json")
+    verified = await running.portico("audit", "verify", "--json")
     report = json.loads(verified.stdout)
-    assert (verified.returncode, report["ok"]) == (0, True), verified.stdout
+    assert (verified.exit_code, report["ok"]) == (0, True), verified.stdout
     shards = report["shards"]
     assert all(shard["sealed_to"] == shard["anchored_to"] for shard in shards)
     plan.tell(

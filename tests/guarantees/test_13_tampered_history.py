@@ -7,12 +7,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from psycopg import sql
 
 from chassis.log import shard_of
 from chassis.seals import beginning
@@ -26,6 +24,7 @@ from tests.sealed import SERVICE, SHARDS, SealedLog, make_history, make_log
 Admin = psycopg.Connection[tuple[int, ...]]
 KEY = Ed25519PrivateKey.generate()
 BATCHES, EVENTS = 4, 80
+TABLES = ("events", "seals", "heads", "relay_cursors")
 
 
 @dataclass(frozen=True)
@@ -112,27 +111,27 @@ CRIMES = (
 
 @pytest.fixture(scope="module")
 async def original(database: str, kafka_servers: str) -> SealedLog:
-    """A signed history of which every crime gets a copy."""
+    """A signed history, and beside it what sets it right again after each crime."""
     key = base64.b64encode(KEY.private_bytes_raw()).decode()
     sealed = await make_log(database, kafka_servers, f"test-{uuid.uuid4().hex[:12]}", key)
     await make_history(sealed, random.Random(13), BATCHES, EVENTS)
+    with psycopg.connect(sealed.admin, autocommit=True) as admin:
+        admin.execute("CREATE SCHEMA kept")
+        for table in TABLES:
+            admin.execute(f"CREATE TABLE kept.{table} AS TABLE {SERVICE}.{table}".encode())
     return sealed
 
 
 @contextmanager
-def copied(original: SealedLog) -> Iterator[tuple[Admin, str]]:
-    """A copy of the database; the topics are the same, for the forger does not get at them."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    url = urlsplit(original.admin)._replace(path=f"/{name}").geturl()
-    postgres = urlsplit(original.admin)._replace(path="/postgres").geturl()
-    with psycopg.connect(postgres, autocommit=True) as server:
-        template = sql.Identifier(urlsplit(original.admin).path.lstrip("/"))
-        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), template))
+def forgeable(original: SealedLog) -> Iterator[tuple[Admin, str]]:
+    """The history until it is as it was; the topics are out of reach, for the forger does not get at them."""
+    with psycopg.connect(original.admin, autocommit=True, options=f"-c search_path={SERVICE}") as admin:
         try:
-            with psycopg.connect(url, autocommit=True, options=f"-c search_path={SERVICE}") as admin:
-                yield admin, url
+            yield admin, original.admin
         finally:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            admin.execute(f"TRUNCATE {', '.join(TABLES)}".encode())
+            for table in TABLES:
+                admin.execute(f"INSERT INTO {table} TABLE kept.{table}".encode())
 
 
 def forge_seals(admin: Admin, shard: int) -> None:
@@ -181,7 +180,7 @@ def _complete(verdict: Verdict) -> bool:
 async def test_each_crime_is_found_at_its_position(original: SealedLog, crime: Crime, plan: Plan) -> None:
     """With the seals table as it was, and with seals that the forger made to fit."""
     for forged in (False, True):
-        with copied(original) as (admin, url):
+        with forgeable(original) as (admin, url):
             shard, at = somewhere(admin, plan.rng)
             crime.commit(admin, shard, at)
             if forged:
@@ -194,7 +193,7 @@ async def test_each_crime_is_found_at_its_position(original: SealedLog, crime: C
 
 async def test_an_event_that_was_never_published_is_found(original: SealedLog) -> None:
     """It is appended behind the relay's back, with head, cursor and a seal of its own."""
-    with copied(original) as (admin, url):
+    with forgeable(original) as (admin, url):
         ((end,),) = admin.execute("SELECT sequence FROM heads WHERE shard = 1").fetchall()
         insert(admin, 1, end + 1)
         admin.execute("INSERT INTO seals SELECT 1, %s, %s, seal, NULL, now() FROM seals LIMIT 1", (end + 1, end + 1))
@@ -212,7 +211,7 @@ async def test_a_changed_seal_is_told_from_changed_events(original: SealedLog, p
         ("DELETE FROM seals WHERE shard = %s AND first >= %s", "seal missing"),
         ("DELETE FROM seals WHERE shard = %s AND first <= %s", "seal missing"),
     ):
-        with copied(original) as (admin, url):
+        with forgeable(original) as (admin, url):
             shard, first, least = plan.rng.choice(
                 admin.execute("SELECT shard, first, min(first) OVER (PARTITION BY shard) FROM seals").fetchall()
             )
@@ -225,7 +224,7 @@ async def test_a_changed_seal_is_told_from_changed_events(original: SealedLog, p
 
 async def test_seals_cut_into_smaller_ones_do_not_hide_where(original: SealedLog, plan: Plan) -> None:
     """A forger who changes an event and writes a fitting seal for every single event misleads nobody."""
-    with copied(original) as (admin, url):
+    with forgeable(original) as (admin, url):
         shard, at = somewhere(admin, plan.rng)
         CRIMES[0].commit(admin, shard, at)
         admin.execute("DELETE FROM seals WHERE shard = %s", (shard,))
@@ -240,7 +239,7 @@ async def test_seals_cut_into_smaller_ones_do_not_hide_where(original: SealedLog
 
 async def test_without_topics_a_signature_stops_the_forger(original: SealedLog, plan: Plan) -> None:
     """Kafka is gone: forged seals fit, but are not signed, or by somebody else's key; kept seals name the batch."""
-    with copied(original) as (admin, url):
+    with forgeable(original) as (admin, url):
         shard, at = somewhere(admin, plan.rng)
         CRIMES[0].commit(admin, shard, at)
         kept = (await findings(original, url, anchors=False))[shard]
@@ -260,7 +259,7 @@ async def test_what_is_outside_the_chain_is_found_too(original: SealedLog) -> No
     """An event below the first sequence, in a shard that does not exist, or above the head."""
     copy = "INSERT INTO events SELECT %s, %s, 'counter/x', 1, type, time, metadata, data FROM events LIMIT 1"
     for shard, sequence in ((2, 0), (2, -5), (7, 1), (3, 1_000_000)):
-        with copied(original) as (admin, url):
+        with forgeable(original) as (admin, url):
             admin.execute(copy, (shard, sequence))
             found = (await findings(original, url))[shard]
             if sequence == 1_000_000:

@@ -32,7 +32,7 @@ async def test_a_lost_topic_is_restored_while_all_runs(our_world: World, plan: P
     published = 0
     async with traffic.flowing():
         for _ in plan.rounds():
-            await traffic.more(300)
+            await traffic.more(plan.some(100, 300))
             await delete_topic(our_world)
             await traffic.more(50)
             await make_topics(our_world.settings)

@@ -1,5 +1,6 @@
 """15: malformed records on every topic and bad requests are rejected where one can see them, and nothing stops."""
 
+import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -103,9 +104,8 @@ async def everybody(database: str, kafka_servers: str) -> AsyncIterator[Everybod
     settings = {name: Settings(database_url=url, **common) for name, url in urls.items()}
     await ensure_topics(settings["billing"])
     async with AsyncExitStack() as stack:
-        services = {
-            name: await stack.enter_async_context(running(create, settings[name])) for name, create in TRUSTING.items()
-        }
+        starting = [stack.enter_async_context(running(create, settings[name])) for name, create in TRUSTING.items()]
+        services = dict(zip(TRUSTING, await asyncio.gather(*starting), strict=True))
         yield Everybody(services, settings["billing"])
 
 
@@ -113,8 +113,7 @@ async def test_malformed_records_on_every_topic(everybody: Everybody, plan: Plan
     sent = await litter(everybody.settings)
     for name, running_service in everybody.services.items():
         streams = running_service.service.streams
-        for _ in range(20):
-            await streams.execute(NOTED[name], uuid.uuid4().hex, None)
+        await asyncio.gather(*(streams.execute(NOTED[name], uuid.uuid4().hex, None) for _ in range(20)))
     await eventually(lambda: all_read(everybody), SECONDS)
     parked = 0
     for service, consumer in everybody.each_consumer():

@@ -119,14 +119,7 @@ async def add(connection: Connection, messages: Sequence[NewMessage]) -> None:
     """Queues messages; one that was queued before stays as it is."""
     if not messages:
         return
-    rows = [
-        {
-            **asdict(message),
-            "correlation_id": message.metadata.correlation_id,
-            "traceparent": message.metadata.traceparent,
-        }
-        for message in messages
-    ]
+    rows = [_row(message) for message in messages]
     columns = (
         "id, cause, template, contact_id, recipient_kind, recipient_id, audience, channel, contract_id, "
         "contract_number, portal_id, link_kind, link_target, variables, submission_id, effect, "
@@ -141,6 +134,10 @@ async def add(connection: Connection, messages: Sequence[NewMessage]) -> None:
         "correlation_id text, traceparent text, created_at timestamptz, expires_at timestamptz) ON CONFLICT DO NOTHING",
         (orjson.dumps(rows).decode(),),
     )
+
+
+def _row(message: NewMessage) -> dict[str, Any]:
+    return {**asdict(message), "metadata": None, **message.metadata.known()}
 
 
 async def wake(connection: Connection, message_id: str, now: datetime) -> None:

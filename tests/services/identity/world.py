@@ -25,6 +25,7 @@ from contracts.ids import record_id, stream
 from contracts.portal import InstalmentSettings, PortalConfigured, Registration
 from services.identity.access.erasures import FollowErasures
 from services.identity.addresses import normalised
+from services.identity.contacts.reactions import SETTLED_AFTER
 
 SHARDS = 4
 PASSWORD = "ein ganz langer Satz als Passwort"
@@ -111,7 +112,7 @@ class World:
         return portal_id
 
     async def contact(self, number: str | None = None, **personal: Any) -> str:
-        """Entities tells of a contact; returns its id once identity knows it."""
+        """Entities tells of a contact; returns its id once identity knows it, and would look for its user at once."""
         number = number or f"K-{uuid.uuid4().hex[:8]}"
         id_ = record_id("contact", number)
         created = EntityCreated(
@@ -125,6 +126,7 @@ class World:
         )
         await self.say(stream("contact", id_), created)
         await self.until("SELECT FROM view_known_records_v1 WHERE key = %s", stream("contact", id_))
+        self.clock.ahead += SETTLED_AFTER
         return id_
 
     async def number_of(self, contact_id: str) -> str:
