@@ -18,7 +18,7 @@ import uvloop
 from bench.harness import Result, Row, run
 from bench.plot import draw
 from bench.rows import ROWS
-from bench.scene import FULL, QUICK, SMOKE, Scene, Sizes, set_up
+from bench.scene import FULL, LARGE, QUICK, SMOKE, Scene, Sizes, set_up
 from bench.table import as_json, lines, machine, show, versions
 from chassis.service import collect_less_often
 
@@ -33,10 +33,11 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     rows = [row for row in ROWS if not options.only or row.key in options.only]
     notes = [f"{machine()}", versions(), describe(sizes)]
+    notes += [f"PostgreSQL with the memory of a large server: {LARGE}"] if options.large else []
     started = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="portico-bench-") as folder,
-        set_up(Path(folder), sizes, install=not options.smoke) as scene,
+        set_up(Path(folder), sizes, install=not options.smoke, large=options.large) as scene,
     ):
         collect_less_often()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -60,6 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="rounds of each row")
     parser.add_argument("--only", action="append", choices=KEYS, metavar="ROW", help=f"of {', '.join(KEYS)}; repeat")
     parser.add_argument("--growth", action="store_true", help="growth up to ten million events (8 GB of disk)")
+    parser.add_argument("--large", action="store_true", help="PostgreSQL with more memory than `portico up` gives it")
     parser.add_argument("--json", metavar="FILE", help="write all samples to a file, - for standard output")
     parser.add_argument("--plot", metavar="NAME", help="draw NAME.png and NAME.svg")
     return parser.parse_args()

@@ -26,6 +26,8 @@ from contracts.topics import SERVICES
 SHARDS = 4
 #: Says when a row became visible; the only setting of PostgreSQL that `portico up` does not have.
 OVERRIDES = {"track_commit_timestamp": "on"}
+#: A quarter of the machine's memory, and checkpoints as rare as on a server that has it.
+LARGE = {"shared_buffers": "6GB", "effective_cache_size": "12GB", "max_wal_size": "16GB"}
 
 
 @dataclass(frozen=True)
@@ -131,13 +133,14 @@ class Scene:
 
 
 @contextmanager
-def set_up(folder: Path, sizes: Sizes, *, install: bool) -> Iterator[Scene]:
+def set_up(folder: Path, sizes: Sizes, *, install: bool, large: bool = False) -> Iterator[Scene]:
     """Starts PostgreSQL and Kafka, or takes those that the environment names for tests."""
     given = os.environ.get("PORTICO_TEST_DATABASE_URL"), os.environ.get("PORTICO_TEST_KAFKA_SERVERS")
     if given[0] and given[1]:
         yield Scene(folder, given[0], given[1], sizes, install)
         return
-    with postgres(folder / "p", free_port(), **OVERRIDES) as database, kafka(folder / "k") as broker:
+    overrides = OVERRIDES | (LARGE if large else {})
+    with postgres(folder / "p", free_port(), **overrides) as database, kafka(folder / "k") as broker:
         yield Scene(folder, database.url(), broker.servers, sizes, install)
 
 

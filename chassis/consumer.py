@@ -20,6 +20,7 @@ from chassis.gaps import Gap, Selection, select
 from chassis.settings import Settings
 from chassis.shares import Look, Shares
 from chassis.sources import ForeignSource, LogSource
+from chassis.tasks import heed_cancellation
 from chassis.telemetry import meter
 
 log = structlog.get_logger()
@@ -108,6 +109,7 @@ class Consumer:
         try:
             with self._reading.shares.joined(self.source.name, self._told):
                 while True:
+                    heed_cancellation()
                     fetched = await self._reader.read(self._patience(), self._batch_records)
                     try:
                         await self._take(fetched)

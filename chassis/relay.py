@@ -19,6 +19,7 @@ from chassis.log import Connection
 from chassis.postgres_log import PostgresLog
 from chassis.seals import Link, Notary, save
 from chassis.settings import Settings
+from chassis.tasks import heed_cancellation
 from chassis.telemetry import meter
 from contracts.envelope import Record
 from contracts.seal import Seal
@@ -171,7 +172,7 @@ class Relay:
         self._fresh.clear()
         self._woken.clear()
         pages = await self._log.pages(fresh, PAGE) if fresh else {}
-        _heed_cancellation()
+        heed_cancellation()
         if not pages:
             return False
         for shard, records in pages.items():
@@ -222,10 +223,3 @@ def _batches(producer: AIOKafkaProducer, records: Sequence[Record]) -> Iterator[
             if batch.append(timestamp=None, key=key, value=record.data, headers=headers) is None:
                 raise ValueError(f"{record.position} does not fit into a batch")
     yield batch
-
-
-def _heed_cancellation() -> None:
-    """Waiting for a connection of the pool can swallow a cancellation: asyncio.wait_for does, before Python 3.12."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

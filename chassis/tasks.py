@@ -32,12 +32,30 @@ async def restarted(name: str, work: Work, *, once: bool = False) -> None:
 
 
 async def ended(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Ends tasks; a library may swallow a cancellation, so it is said again, and not for ever."""
+    """Ends tasks; a library may swallow a cancellation, so it is said again, and not for ever.
+
+    Whoever is cancelled while he waits here has ended them, too, before he goes.
+    """
     pending = set(tasks)
+    cancelled: asyncio.CancelledError | None = None
     for _ in range(STOP_ATTEMPTS):
+        pending = {task for task in pending if not task.done()}
         for task in pending:
             task.cancel()
         if pending:
-            _, pending = await asyncio.wait(pending, timeout=STOP_SECONDS)
+            try:
+                await asyncio.wait(pending, timeout=STOP_SECONDS)
+            except asyncio.CancelledError as error:
+                cancelled = error
     for task in pending:
-        log.error("work did not end", work=task.get_name())
+        if not task.done():
+            log.error("work did not end", work=task.get_name())
+    if cancelled:
+        raise cancelled
+
+
+def heed_cancellation() -> None:
+    """Waiting for a connection of the pool can swallow a cancellation: asyncio.wait_for does, before Python 3.12."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -12,6 +12,7 @@ from contracts.base import ORGANISATION, Event
 from contracts.ids import Position
 
 CONTENT_TYPE = b"application/json"
+METADATA_HEADERS = ("ce_correlationid", "ce_causationid", "ce_actor", "traceparent", "ce_actedas")
 
 
 class Metadata(NamedTuple):
@@ -55,25 +56,23 @@ class Record(NamedTuple):
 
     def headers(self) -> list[tuple[str, bytes]]:
         """The Kafka headers of the CloudEvents binary binding; every value is UTF-8."""
-        sequence = str(self.position.sequence)
+        position, metadata = self.position, self.metadata
         headers = [
-            ("ce_specversion", "1.0"),
-            ("ce_id", str(self.position)),
-            ("ce_type", self.type),
-            ("ce_source", f"/{ORGANISATION}/{self.position.service}"),
-            ("ce_subject", self.stream),
-            ("ce_time", self.time.isoformat()),
-            ("ce_sequence", sequence),
-            ("ce_streamversion", str(self.version)),
-            ("ce_dataschema", f"urn:{self.type.replace('.', ':')}"),
-            ("ce_correlationid", self.metadata.correlation_id),
-            ("ce_causationid", self.metadata.causation_id),
-            ("ce_actor", self.metadata.actor),
-            ("ce_actedas", self.metadata.acted_as),
-            ("traceparent", self.metadata.traceparent),
+            ("ce_specversion", b"1.0"),
+            ("ce_id", str(position).encode()),
+            ("ce_type", self.type.encode()),
+            ("ce_source", f"/{ORGANISATION}/{position.service}".encode()),
+            ("ce_subject", self.stream.encode()),
+            ("ce_time", self.time.isoformat().encode()),
+            ("ce_sequence", b"%d" % position.sequence),
+            ("ce_streamversion", b"%d" % self.version),
+            ("ce_dataschema", f"urn:{self.type.replace('.', ':')}".encode()),
         ]
-        encoded = [(name, value.encode()) for name, value in headers if value]
-        return [*encoded, ("content-type", CONTENT_TYPE)]
+        for name, value in zip(METADATA_HEADERS, metadata, strict=True):
+            if value:
+                headers.append((name, value.encode()))
+        headers.append(("content-type", CONTENT_TYPE))
+        return headers
 
     @classmethod
     def from_kafka(cls, headers: Iterable[tuple[str, bytes | None]], value: bytes) -> Record:
