@@ -26,7 +26,7 @@ from contracts.topics import SERVICES
 SHARDS = 4
 #: Says when a row became visible; the only setting of PostgreSQL that `portico up` does not have.
 OVERRIDES = {"track_commit_timestamp": "on"}
-#: A quarter of the machine's memory, and checkpoints as rare as on a server that has it.
+#: What a server of its own would give PostgreSQL on a machine of 24 GiB, and checkpoints as rare as there.
 LARGE = {"shared_buffers": "6GB", "effective_cache_size": "12GB", "max_wal_size": "16GB"}
 
 

@@ -20,8 +20,8 @@ from tests.guarantees.proof import VIEW, logged, prove
 
 WRITERS = 8
 TURNS = 12
-PAGES = (1, 7, 100)
-LARGEST_APPEND = 400
+PAGES = (1, 7, 1_000)
+LARGEST_APPEND = 1_000
 
 
 class _RolledBack(Exception):

@@ -7,7 +7,7 @@ from tests.guarantees.plan import Plan
 from tests.guarantees.program import SLOW_SECONDS, SlowHandler
 from tests.guarantees.proof import logged, settled
 
-BATCH_EVENTS = 30
+BATCH_EVENTS = 60
 STOPPED_SECONDS = 8.0
 
 

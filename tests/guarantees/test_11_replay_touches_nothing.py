@@ -67,7 +67,7 @@ async def test_a_document_is_shown_as_it_was(our_world: World, plan: Plan, monke
         monkeypatch.setenv(name, value)
     before = positions(our_world)
     history = [event for shard in (await logged(our_world)).values() for event in shard]
-    looked_at = plan.rng.sample(history, 3)
+    looked_at = plan.rng.sample(history, 5)
     for at in looked_at:
         id_ = at.stream.partition("/")[2]
         expected = COUNTERS.fold({}, [e for e in history if e.stream == at.stream and e.position <= at.position])[id_]

@@ -12,7 +12,7 @@ from tests.guarantees.proof import prove
 
 CONNECTIONS = 4
 REQUESTS = 60
-SECONDS = 2.0
+SECONDS = 3.0
 SLACK_SECONDS = 5.0
 
 

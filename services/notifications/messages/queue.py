@@ -137,7 +137,9 @@ async def add(connection: Connection, messages: Sequence[NewMessage]) -> None:
 
 
 def _row(message: NewMessage) -> dict[str, Any]:
-    return {**asdict(message), "metadata": None, **message.metadata.known()}
+    facts: dict[str, Any] = asdict(message)
+    metadata: Metadata = facts.pop("metadata")
+    return facts | metadata.known()
 
 
 async def wake(connection: Connection, message_id: str, now: datetime) -> None:
