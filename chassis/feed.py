@@ -106,6 +106,7 @@ class Feed:
         self.tails: dict[TopicPartition, _Tail] = {}
         self._settings = settings
         self._kafka: Any = None
+        self._first_ends: Mapping[TopicPartition, int] = {}
         self._followed = asyncio.Event()
 
     async def run(self) -> None:
@@ -163,18 +164,25 @@ class Feed:
         """The end of a partition as Kafka last said it, if it has."""
         if self._kafka is None or partition not in self._kafka.assignment():
             return None
-        return self._kafka.highwater(partition)  # type: ignore[no-any-return]
+        end = self._kafka.highwater(partition)
+        return self._first_ends.get(partition) if end is None else end
 
     async def ends(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The ends of partitions as they are now; empty while Kafka is not at hand."""
         return await self._kafka.end_offsets(list(partitions)) if self._kafka else {}
 
     async def _settled(self) -> set[TopicPartition]:
-        """Consumers come one after the other: to fetch for the first of them keeps the others waiting for POLL_MS."""
+        """Consumers come one after the other: to fetch for the first of them keeps the others waiting for POLL_MS.
+
+        So long a fetch waits, too, before it tells the end of a partition in which nothing is new: it is asked before.
+        """
         found: set[TopicPartition] = set()
         while self.tails.keys() != found:
-            found = set(self.tails)
+            found, self._first_ends = set(self.tails), {}
             await asyncio.sleep(SHORT_MS / 1000)
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(POLL_MS / 1000):
+                    self._first_ends = await self.ends(found)
         return found
 
     async def _fetch(self, kafka: Any) -> None:

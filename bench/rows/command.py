@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import count
 from uuid import uuid4
 
 import psycopg
@@ -87,21 +88,25 @@ def _emmett(scene: Scene, measure: str, concurrency: int, at_least: float | None
 
 @asynccontextmanager
 async def _commands(scene: Scene) -> AsyncIterator[Sequence[Contender]]:
+    """Every contender begins a round with new streams of one event each."""
     site = await scene.site("command")
     url, streams = site.urls["billing"], scene.sizes.streams
-    fill(url, Filling(KIND, change(id_of(0)), streams))
     async with open_pool(url, POOL) as pool:
         log = await PostgresLog.connect("billing", pool)
         executor = Streams(log, Sealer(PostgresKeyring(pool, site.shared.master_key_bytes)))
-        turns = list(range(COMMANDS))
-
-        async def work(worker: int) -> int:
-            id_ = id_of(turns[worker] % streams)
-            turns[worker] += COMMANDS
-            await executor.execute(CHANGES, id_, change(id_))
-            return 1
+        rounds = count()
 
         async def ours() -> Sequence[float]:
+            first = next(rounds) * streams
+            fill(url, Filling(KIND, change(id_of(0)), streams, first=first))
+            turns = list(range(COMMANDS))
+
+            async def work(worker: int) -> int:
+                id_ = id_of(first + turns[worker] % streams)
+                turns[worker] += COMMANDS
+                await executor.execute(CHANGES, id_, change(id_))
+                return 1
+
             return (await side_by_side(COMMANDS, scene.sizes.seconds, work),)
 
         yield (

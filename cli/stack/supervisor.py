@@ -14,7 +14,7 @@ from pathlib import Path
 from cli.stack import guard
 from cli.stack.programs import Program, end_group, last_lines, not_ready, spawn, stop
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5
 READY_POLL_SECONDS = 0.1
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0

@@ -12,6 +12,7 @@ from chassis import feed as feeds
 from chassis.feed import Feed, Reader
 from chassis.settings import Settings
 from chassis.tasks import ended
+from chassis.testing import eventually
 from chassis.topics import ensure_topics
 from contracts.topics import TOPICS
 from tests.chassis.test_service import settings
@@ -32,10 +33,19 @@ class Counted(Feed):
         return super().client()
 
 
-@pytest.fixture
-async def feed(settings: Settings) -> AsyncIterator[Counted]:
+class Patient(Counted):
+    """Its fetches wait for news longer than any test."""
+
+    def client(self) -> Any:
+        client = super().client()
+        client._fetch_max_wait_ms = 30_000
+        return client
+
+
+@pytest.fixture(params=[Counted])
+async def feed(settings: Settings, request: pytest.FixtureRequest) -> AsyncIterator[Counted]:
     await ensure_topics(settings, [topic for topic in TOPICS if topic.name == TOPIC])
-    made = Counted(settings)
+    made: Counted = request.param(settings)
     task = asyncio.create_task(made.run())
     yield made
     await ended([task])
@@ -103,6 +113,18 @@ async def test_who_comes_when_another_has_gone_begins_at_his_own_place(settings:
         assert await read(before, 20) == list(range(20))
     async with reader(feed, (partition, 5)) as after:
         assert await read(after, 15) == list(range(5, 20))
+
+
+@pytest.mark.parametrize("feed", [Patient], indirect=True)
+async def test_the_end_is_known_before_anything_new_comes(settings: Settings, feed: Counted) -> None:
+    partition = TopicPartition(settings.topic(TOPIC), 0)
+    await send(settings, *range(20))
+    async with reader(feed, (partition, 20)) as at_the_end:
+
+        async def end() -> int | None:
+            return at_the_end.highwater(partition)
+
+        assert await eventually(end) == 20
 
 
 async def test_nobody_waits_for_the_slowest(settings: Settings, feed: Counted, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ ANSWER_SECONDS = "GUARANTEE_ANSWER_SECONDS"
 HASTE = "GUARANTEE_HASTE"
 SLOW_SECONDS = 0.05
 PR_SET_PDEATHSIG = 1
+
+gc.freeze()  # so that no forked process goes through all that it inherits
 
 
 class SlowHandler:

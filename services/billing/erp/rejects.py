@@ -21,7 +21,7 @@ from services.billing.erp.messages import Misfit, pack, unpack
 
 TOPIC = "erp.rejects"
 PUBLISHED_AT_ONCE = 50
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 MAXIMUM_PUBLISHED_BYTES = 900 * 1024
 EXCERPT = 300
 KEPT = timedelta(days=90)
@@ -70,6 +70,8 @@ async def publish_some(pool: Pool, topics: Topics, texts: Texts) -> int:
             (PUBLISHED_AT_ONCE,),
         )
         rows = await cursor.fetchall()
+        if not rows:
+            return 0
         for row in rows:
             value, headers = published_form(row, texts)
             await topics.publish(TOPIC, row["key"], value, headers)
