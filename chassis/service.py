@@ -254,6 +254,8 @@ def serve(service: Service, settings: Settings) -> None:
         http="httptools",
         log_config=None,
         access_log=False,
+        server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=10,
         lifespan="on",
     )
