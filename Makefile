@@ -26,7 +26,7 @@ test: lint ## Check everything: style, types, imports, and all tests on real Pos
 screenshots: $(READY) ## Photograph every page and state of the gateway into build/screenshots
 	@$(BIN)/python -m tests.gateway.gallery
 
-guarantees: $(READY) ## Break everything at random, again and again (docs/guarantees.md); PORTICO_SEED=... repeats a run
+guarantees: $(READY) ## Break everything at random for some ten minutes (docs/guarantees.md); PORTICO_SEED=... repeats a run
 	@PORTICO_GUARANTEES=long $(BIN)/python -m pytest tests/guarantees
 
 mutations: $(READY) ## Take away one mechanism at a time and see that its guarantee notices

@@ -112,6 +112,13 @@ def test_the_first_operator_is_registered_with_the_databases_address(database: s
     assert "Traceback" not in away.stderr
 
 
+def test_no_service_says_what_serves_it(stack: Record) -> None:
+    for url in stack.services.values():
+        answer = httpx.get(f"{url}/health/ready", timeout=10)
+        assert answer.status_code == 200
+        assert "server" not in answer.headers
+
+
 def test_every_service_accepts_identitys_tokens(stack: Record) -> None:
     token = development_token(stack.services["identity"], "operator")
     for url in stack.services.values():

@@ -1,5 +1,6 @@
 """3: a relay may be killed before it sends, after, or before it saves its cursor: nothing is lost or applied twice."""
 
+import time
 from collections.abc import Sequence
 
 from chassis.bus import open_producer
@@ -50,7 +51,9 @@ async def test_a_record_that_is_missing_stops_its_partition_until_it_is_there(ou
     with our_world.connect() as connection:
         connection.execute("UPDATE relay_cursors SET sequence = %s WHERE shard = %s", (len(records), shard))
     our_world.start("relay")
+    started = time.monotonic()
     await settled(our_world, (VIEW,))
+    plan.tell(events=len(records), missing=2, s_to_recover=time.monotonic() - started)
 
 
 def _length(pair: tuple[int, list[Record]]) -> int:

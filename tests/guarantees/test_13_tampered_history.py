@@ -191,7 +191,7 @@ async def test_each_crime_is_found_at_its_position(original: SealedLog, crime: C
             plan.tell(**{f"{'seals_forged' if forged else 'seals_kept'}": f"{crime.what} at {shard}:{at}"})
 
 
-async def test_an_event_that_was_never_published_is_found(original: SealedLog) -> None:
+async def test_an_event_that_was_never_published_is_found(original: SealedLog, plan: Plan) -> None:
     """It is appended behind the relay's back, with head, cursor and a seal of its own."""
     with forgeable(original) as (admin, url):
         ((end,),) = admin.execute("SELECT sequence FROM heads WHERE shard = 1").fetchall()
@@ -200,6 +200,7 @@ async def test_an_event_that_was_never_published_is_found(original: SealedLog) -
         forge_seals(admin, 1)
         found = await findings(original, url)
         assert {shard: (one.sequence, one.what) for shard, one in found.items()} == {1: (end + 1, "seal not published")}
+        plan.tell(found=f"at 1:{end + 1}")
 
 
 async def test_a_changed_seal_is_told_from_changed_events(original: SealedLog, plan: Plan) -> None:
@@ -255,10 +256,11 @@ async def test_without_topics_a_signature_stops_the_forger(original: SealedLog, 
         plan.tell(crime=f"at {shard}:{at}", batch=f"{kept.sequence} to {kept.until}")
 
 
-async def test_what_is_outside_the_chain_is_found_too(original: SealedLog) -> None:
+async def test_what_is_outside_the_chain_is_found_too(original: SealedLog, plan: Plan) -> None:
     """An event below the first sequence, in a shard that does not exist, or above the head."""
     copy = "INSERT INTO events SELECT %s, %s, 'counter/x', 1, type, time, metadata, data FROM events LIMIT 1"
-    for shard, sequence in ((2, 0), (2, -5), (7, 1), (3, 1_000_000)):
+    places = ((2, 0), (2, -5), (7, 1), (3, 1_000_000))
+    for shard, sequence in places:
         with forgeable(original) as (admin, url):
             admin.execute(copy, (shard, sequence))
             found = (await findings(original, url))[shard]
@@ -267,3 +269,4 @@ async def test_what_is_outside_the_chain_is_found_too(original: SealedLog) -> No
                 assert (found.sequence, found.what) == (head + 1, "deleted")
             else:
                 assert (found.sequence, found.what) == (sequence, "inserted")
+    plan.tell(events_outside=len(places), found=len(places))
