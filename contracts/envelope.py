@@ -13,6 +13,7 @@ from contracts.ids import Position
 
 CONTENT_TYPE = b"application/json"
 METADATA_HEADERS = ("ce_correlationid", "ce_causationid", "ce_actor", "traceparent", "ce_actedas")
+"""The headers of the fields of Metadata, in their order."""
 
 
 class Metadata(NamedTuple):
@@ -85,13 +86,7 @@ class Record(NamedTuple):
                 version=int(texts["ce_streamversion"]),
                 type=texts["ce_type"],
                 time=datetime.fromisoformat(texts["ce_time"]),
-                metadata=Metadata(
-                    texts.get("ce_correlationid"),
-                    texts.get("ce_causationid"),
-                    texts.get("ce_actor"),
-                    texts.get("traceparent"),
-                    texts.get("ce_actedas"),
-                ),
+                metadata=Metadata(*map(texts.get, METADATA_HEADERS)),
                 data=value,
             )
         except (KeyError, ValueError) as error:

@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from contracts import generate
-from contracts.envelope import Metadata
+from contracts.envelope import Metadata, Record
 from contracts.generate import FOLDER
 from contracts.ids import Position
 from contracts.json_schema import published, schema_of
@@ -139,6 +139,20 @@ def test_headers_of_a_record_fit_the_documented_headers() -> None:
         }
         Draft202012Validator(schema).validate(headers)
         assert set(headers) <= set(schema["properties"])
+
+
+def test_each_fact_about_an_event_has_its_own_header() -> None:
+    facts = Metadata(correlation_id="c", causation_id="ca", actor="a", traceparent="t", acted_as="as")
+    sent = record(Position("billing", 2, 7), metadata=facts)
+    headers = sent.headers()
+    assert {
+        "ce_correlationid": b"c",
+        "ce_causationid": b"ca",
+        "ce_actor": b"a",
+        "traceparent": b"t",
+        "ce_actedas": b"as",
+    }.items() <= dict(headers).items()
+    assert Record.from_kafka(headers, sent.data) == sent
 
 
 def test_services_of_the_topics_are_those_that_speak() -> None:
